@@ -1,0 +1,100 @@
+"""The compiled training loop: one chunk of any system is one XLA program.
+
+A chunk learns and then acts:
+
+    if index % update_every == 0:   learner <- learn(learner, replay)   (updates times)
+    repeat env_steps times:         action  <- act(learner, timestep)
+                                    timestep <- environment.step(action)
+                                    replay  <- add(record(...))
+
+Nothing in it talks to the host. `runtime.run` calls it, saves and prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from imaginax.types import Metrics, Stage, System, SystemState
+
+
+class ChunkOutput(NamedTuple):
+    """What one chunk reports.
+
+    Attributes:
+        metrics: of the last update; zeros in a chunk without one.
+        episodes: number of episodes that ended in the chunk.
+        episode_return: their mean undiscounted return; 0 if none ended.
+        finite: False where a metric of learning is NaN or infinite.
+    """
+
+    metrics: Metrics
+    episodes: Int[Array, ""]
+    episode_return: Float[Array, ""]
+    finite: dict[str, Array]
+
+
+Chunk = Callable[[SystemState, Array], tuple[SystemState, ChunkOutput]]
+
+
+def make_chunk(system: System, stage: Stage) -> Chunk:
+    """The program of one chunk: (state, index of the chunk in its stage) -> (state, ChunkOutput).
+
+    `jax.vmap` it with `in_axes=(0, None)` to train several seeds at once: the index
+    stays unbatched, so a chunk without an update does not pay for one.
+    """
+    learn = stage.learn or system.learn
+
+    def update(state: SystemState, _) -> tuple[SystemState, Metrics]:
+        key, key_learn = jax.random.split(state.key)
+        learner, metrics = learn(state.learner, state.replay, key_learn)
+        return state._replace(learner=learner, key=key, updates=state.updates + 1), metrics
+
+    def act(state: SystemState, _):
+        return _env_step(system, stage, state)
+
+    def chunk(state: SystemState, index: Array) -> tuple[SystemState, ChunkOutput]:
+        metrics = {}
+        if stage.updates:
+            state, metrics = _when(index % stage.update_every == 0, update, stage.updates, state)
+        state, (last, returns) = jax.lax.scan(act, state, length=stage.env_steps)
+        episodes = jnp.sum(last)
+        mean_return = jnp.sum(jnp.where(last, returns, 0.0)) / jnp.maximum(episodes, 1)
+        finite = {name: jnp.isfinite(value).all() for name, value in metrics.items()}
+        return state, ChunkOutput(metrics, episodes, mean_return, finite)
+
+    return chunk
+
+
+def _when(condition: Array, update, updates: int, state: SystemState) -> tuple[SystemState, Metrics]:
+    """`updates` updates and the metrics of the last one, or the state as it is and zeros."""
+
+    def run(state):
+        state, metrics = jax.lax.scan(update, state, length=updates)
+        return state, jax.tree.map(lambda x: x[-1], metrics)
+
+    shapes = jax.eval_shape(run, state)[1]
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    return jax.lax.cond(condition, run, lambda state: (state, zeros), state)
+
+
+def _env_step(system: System, stage: Stage, state: SystemState):
+    """One step of every environment: act, step, remember. Emits (episode ended, its return), [N]."""
+    key, key_act, key_env = jax.random.split(state.key, 3)
+    act = stage.act or system.act
+    carry, action, extras = act(state.learner, state.carry, state.timestep, key_act)
+    env, timestep = system.environment.step(state.env, action, key_env)
+    item = system.record(state.timestep, action, timestep, extras)
+    state = state._replace(
+        replay=system.replay.add(state.replay, item),
+        env=env,
+        timestep=timestep,
+        carry=carry,
+        key=key,
+        env_steps=state.env_steps + timestep.last.size,
+    )
+    return state, (timestep.last, env.finished_return)

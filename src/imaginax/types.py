@@ -1,0 +1,313 @@
+"""The vocabulary that every part of imaginax shares.
+
+Shape letters used in annotations and docstrings:
+
+    B  batch              T  time                N  parallel environments
+    K  ensemble members   P  particles           C  candidate plans
+    H  planning horizon   A  action features     D  observation features
+    Z  latent features    S  seeds               F  network input features
+
+Environments and their parts are written for ONE state; `jax.vmap` batches them
+in one visible place (`envs.wrappers.vectorise`). World models and planners are
+batched: everything that varies has a leading axis `B`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+State = PyTree
+Params = PyTree
+Belief = PyTree
+Metrics = dict[str, Array]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot work; its one-line message names the field."""
+
+
+# ----------------------------------------------------------------- spaces
+
+
+@dataclasses.dataclass(frozen=True)
+class Discrete:
+    """`size` actions, numbered from zero."""
+
+    size: int
+
+    def __post_init__(self):
+        if self.size < 1:
+            raise ConfigError(f"Discrete.size must be at least 1, got {self.size}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Box:
+    """Real vectors (or images) of `shape`; bounds are one number for all entries."""
+
+    shape: tuple[int, ...]
+    low: float = -math.inf
+    high: float = math.inf
+    dtype: Any = jnp.float32
+
+    def __post_init__(self):
+        if not self.low < self.high:
+            raise ConfigError(f"Box.low must be below Box.high, got {self.low} and {self.high}")
+        if any(size < 1 for size in self.shape):
+            raise ConfigError(f"Box.shape must be positive, got {self.shape}")
+
+
+Space = Discrete | Box
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvSpec:
+    """What an environment promises.
+
+    Attributes:
+        name: the name under which the environment is registered.
+        observation: shape and type of what the agent sees.
+        action: `Discrete` or bounded `Box`.
+        max_steps: steps after which an episode is truncated.
+        discount: the task's discount of future reward (1 for an undiscounted return).
+        players: 1, or 2 for a board game.
+        step_seconds: simulated seconds between two actions; 0 where time has no unit.
+    """
+
+    name: str
+    observation: Box
+    action: Space
+    max_steps: int
+    discount: float = 1.0
+    players: int = 1
+    step_seconds: float = 0.0
+
+    def __post_init__(self):
+        if self.max_steps < 1:
+            raise ConfigError(f"EnvSpec.max_steps must be at least 1, got {self.max_steps}")
+        if not 0.0 <= self.discount <= 1.0:
+            raise ConfigError(f"EnvSpec.discount must lie in [0, 1], got {self.discount}")
+        if isinstance(self.action, Box) and not math.isfinite(self.action.high - self.action.low):
+            raise ConfigError(f"EnvSpec.action of {self.name} must have finite bounds")
+
+
+# ------------------------------------------------------------- environments
+
+
+class TimeStep(NamedTuple):
+    """What the agent is told after a reset or a step.
+
+    `discount` is 0 after a true termination and 1 otherwise, so a truncated
+    episode (`last` and `truncated`) still bootstraps. `legal` is None where
+    every action is allowed. `player` is the player to move. After an automatic
+    reset `observation` is the first one of the new episode and `final_observation`
+    what the last step really led to; without one the two are the same, or
+    `final_observation` is None.
+    """
+
+    observation: PyTree
+    reward: Float[Array, "*#N"]
+    discount: Float[Array, "*#N"]
+    first: Bool[Array, "*#N"]
+    last: Bool[Array, "*#N"]
+    truncated: Bool[Array, "*#N"]
+    legal: Bool[Array, "*#N A"] | None = None
+    player: Int[Array, "*#N"] | int = 0
+    final_observation: PyTree | None = None
+
+
+class Features(NamedTuple):
+    """How a learned dynamics model sees an environment (PETS, appendix: pre- and postprocessing).
+
+    All three act on the last axis and accept any leading axes.
+    """
+
+    inputs: Callable[[Array], Array]  # observation D -> network input features F
+    target: Callable[[Array, Array], Array]  # (observation, next observation) -> regression target D
+    apply: Callable[[Array, Array], Array]  # (observation, predicted target) -> next observation
+
+
+class Environment(NamedTuple):
+    """The true rules of a game or of a physical system, as pure functions of one state.
+
+    `reward(observation, action, next_observation)` is the task's reward written on
+    observations, where the task publishes it: planners with a learned model need it.
+    It acts on the last axis and accepts any leading axes.
+    `render(state)` gives a uint8 image [H, W, 3].
+    """
+
+    spec: EnvSpec
+    init: Callable[[Array], tuple[State, TimeStep]]
+    step: Callable[[State, Array, Array], tuple[State, TimeStep]]
+    render: Callable[[State], Array] | None = None
+    reward: Callable[[Array, Array, Array], Array] | None = None
+    features: Features | None = None
+
+
+class Transition(NamedTuple):
+    """One environment step, as replay stores it."""
+
+    observation: PyTree
+    action: PyTree
+    reward: Array
+    discount: Array
+    next_observation: PyTree
+
+
+class Trajectory(NamedTuple):
+    """A stretch of experience [T, ...]; `first[t]` says that an episode starts at t."""
+
+    observation: PyTree
+    action: PyTree
+    reward: Array
+    discount: Array
+    first: Array
+
+
+# ------------------------------------------------- world models and planners
+
+
+class Capabilities(NamedTuple):
+    """What a model offers and what a planner needs; `compose` checks needs <= can."""
+
+    discrete: bool = False
+    continuous: bool = False
+    value: bool = False
+    policy: bool = False
+    differentiable: bool = False
+    gaussian_belief: bool = False
+
+
+class Prediction(NamedTuple):
+    """What a model says of one imagined step; None where it says nothing."""
+
+    reward: Float[Array, "*#B"]
+    discount: Float[Array, "*#B"]
+    value: Float[Array, "*#B"] | None = None
+    policy: Float[Array, "*#B A"] | None = None
+
+
+class WorldModel(NamedTuple):
+    """Batched functions that encode, filter, imagine and learn.
+
+    init:    key -> params
+    encode:  (params, observation [B, ...], key) -> belief
+    observe: (params, belief, action, observation, key) -> belief
+    predict: (params, belief, action [B, ...], key) -> (belief, Prediction)
+    decode:  (params, belief) -> distribution over observations, or None
+    loss:    (params, data, key) -> (scalar, metrics)
+    """
+
+    init: Callable[[Array], Params]
+    encode: Callable[[Params, PyTree, Array], Belief]
+    observe: Callable[[Params, Belief, Array, PyTree, Array], Belief]
+    predict: Callable[[Params, Belief, Array, Array], tuple[Belief, Prediction]]
+    decode: Callable[[Params, Belief], Any]
+    loss: Callable[[Params, PyTree, Array], tuple[Array, Metrics]]
+    can: Capabilities
+
+
+class PlanOutput(NamedTuple):
+    """What a planner found, besides its action.
+
+    `value` [B] is the predicted return of the plan it settled on, `plan` its actions.
+    """
+
+    value: Float[Array, "*#B"]
+    plan: PyTree
+
+
+class Planner(NamedTuple):
+    """A batched decision rule over any world model that offers what it `needs`.
+
+    init: batch size -> plan_state (the warm start of the first decision)
+    plan: (params, belief, plan_state, key, legal) -> (action [B, ...], plan_state, PlanOutput)
+    """
+
+    needs: Capabilities
+    init: Callable[[int], PyTree]
+    plan: Callable[..., tuple[Array, PyTree, PlanOutput]]
+
+
+# ------------------------------------------------------------------ systems
+
+
+class Replay(NamedTuple):
+    """Experience of fixed capacity on the device.
+
+    init: () -> replay state
+    add:  (state, batch of items [N, ...]) -> state
+    data: state -> (items [capacity, ...], count []); the first `count` rows are filled
+    """
+
+    init: Callable[[], PyTree]
+    add: Callable[[PyTree, PyTree], PyTree]
+    data: Callable[[PyTree], tuple[PyTree, Int[Array, ""]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One phase of training: `chunks` compiled chunks of `env_steps` steps of every environment.
+
+    A chunk first calls `learn` `updates` times, if its index in the stage is a
+    multiple of `update_every`, and then acts. `act` and `learn` replace the
+    system's own during this stage.
+    """
+
+    name: str
+    chunks: int
+    env_steps: int
+    updates: int = 0
+    update_every: int = 1
+    act: Callable[..., Any] | None = None
+    learn: Callable[..., Any] | None = None
+
+
+class SystemState(NamedTuple):
+    """Everything that resuming a run needs."""
+
+    learner: PyTree
+    replay: PyTree
+    env: State  # of the vectorised environment [N, ...]
+    timestep: TimeStep  # [N, ...]
+    carry: PyTree  # what `act` remembers between steps
+    key: Array
+    env_steps: Int[Array, ""]
+    updates: Int[Array, ""]
+
+
+class Episodes(NamedTuple):
+    """Evaluation: `returns` [E] of E episodes, and the environment states [T, ...] of the first of them."""
+
+    returns: Float[Array, "E"]
+    states: State
+
+
+class System(NamedTuple):
+    """What runtime/ needs to train, evaluate, save, export and plot any system.
+
+    act:      (learner, carry, timestep, key) -> (carry, action, extras)
+    learn:    (learner, replay state, key) -> (learner, metrics)
+    record:   (timestep, action, next timestep, extras) -> the item [N, ...] that replay stores
+    evaluate: (state, key) -> Episodes
+    """
+
+    name: str
+    config: Any
+    environment: Environment  # vectorised, resets itself
+    replay: Replay
+    init: Callable[[Array], SystemState]
+    act: Callable[..., tuple[PyTree, Array, PyTree]]
+    learn: Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]
+    record: Callable[..., PyTree]
+    evaluate: Callable[[SystemState, Array], Episodes]
+    schedule: tuple[Stage, ...]
