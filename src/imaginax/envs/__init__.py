@@ -1,1 +1,55 @@
+"""Environments as pure functions, found by name.
 
+`make("pets_cartpole")` gives one environment with its time limit; `wrappers.training_environment`
+turns it into many that reset themselves.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+
+from imaginax.types import ConfigError, Environment
+
+__all__ = ["make", "names"]
+
+# name -> (module, factory); imported only when asked for, since some need an optional dependency
+_FACTORIES = {
+    "pets_cartpole": ("pets_cartpole", "cartpole"),
+    "pets_halfcheetah": ("brax_tasks", "half_cheetah"),
+    "pets_reacher": ("brax_tasks", "reacher"),
+    "pets_pusher": ("brax_tasks", "pusher"),
+    "pendulum": ("pendulum", "pendulum"),
+    "gpmpc_cartpole": ("gpmpc", "cartpole"),
+    "gpmpc_double_pendulum": ("gpmpc", "double_pendulum"),
+    "diagnostic_bandit": ("diagnostics", "bandit"),
+    "diagnostic_lqr": ("diagnostics", "lqr"),
+    "diagnostic_chain": ("diagnostics", "chain"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every name that `make` knows."""
+    return tuple(_FACTORIES)
+
+
+def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> Environment:
+    """The environment called `name`, with its time limit.
+
+    Args:
+        name: one of `names()`.
+        max_steps: simulator steps after which an episode is truncated; default: the published number.
+        action_repeat: simulator steps for which every action is held; see `wrappers.action_repeat`.
+
+    Raises:
+        ConfigError: for an unknown name, a limit or a repeat below 1, or a missing optional dependency.
+    """
+    from imaginax.envs import wrappers
+
+    if name not in _FACTORIES:
+        near = difflib.get_close_matches(name, _FACTORIES, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ";"
+        raise ConfigError(f"unknown environment {name!r}{hint} known: {', '.join(_FACTORIES)}")
+    module, factory = _FACTORIES[name]
+    raw = getattr(importlib.import_module(f"imaginax.envs.{module}"), factory)()
+    return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)

@@ -1,0 +1,50 @@
+"""Model predictive path integral control (Williams et al. 2017, algorithm 2) over any world model.
+
+Plans are drawn around the mean and averaged with weights exp((return - best return) / temperature).
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from imaginax.planners.imagination import imagined_returns
+from imaginax.planners.noise import coloured_noise
+from imaginax.planners.shooting import ShootingConfig, shift
+from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
+
+
+def plan(
+    model: WorldModel,
+    space: Box,
+    config: ShootingConfig,
+    params: Params,
+    belief: Belief,
+    mean: Float[Array, "B H A"],
+    key: Array,
+) -> tuple[Float[Array, "B A"], Float[Array, "B H A"], PlanOutput]:
+    """One decision for each of B problems: (action, warm start of the next decision, what was found)."""
+    std = config.noise_std * (space.high - space.low) / 2
+
+    def refine(mean, key):
+        key_sample, key_model = jax.random.split(key)
+        batch, horizon, width = mean.shape
+        noise = std * coloured_noise(key_sample, config.noise_beta, (batch, config.population, horizon, width))
+        plans = jnp.clip(mean[:, None] + noise, space.low, space.high)
+        returns = imagined_returns(model, params, belief, plans, key_model)
+        weights = path_weights(returns, config.temperature)
+        return jnp.einsum("bc,bcha->bha", weights, plans), jnp.sum(weights * _finite(returns), axis=1)
+
+    mean, values = jax.lax.scan(refine, mean, jax.random.split(key, config.iterations))
+    return mean[:, 0], shift(mean, mean[:, -1:]), PlanOutput(values[-1], mean)
+
+
+def path_weights(returns: Float[Array, "B C"], temperature: float) -> Float[Array, "B C"]:
+    """exp((return - best) / temperature), normalised over candidates; a return of minus infinity weighs nothing."""
+    return jax.nn.softmax(_finite(returns) / temperature, axis=1)
+
+
+def _finite(returns: Float[Array, "B C"]) -> Float[Array, "B C"]:
+    """Minus infinity becomes the lowest number, so that weights are defined even if no plan is."""
+    return jnp.maximum(returns, jnp.finfo(returns.dtype).min / 2)

@@ -1,0 +1,96 @@
+"""Planning by sampling action sequences: one configuration, four methods, any world model."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, WorldModel
+
+Method = Literal["random", "cem", "icem", "mppi"]
+NEEDS = Capabilities(continuous=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class ShootingConfig:
+    """A sampling planner; the defaults are PETS's CEM for the cart-pole.
+
+    Attributes:
+        method: random shooting, CEM, iCEM or MPPI.
+        horizon: H, steps that a plan looks ahead.
+        population: candidate plans an iteration.
+        iterations: refinements a decision (cem, icem, mppi).
+        elites: candidates that the next distribution is fitted to (cem, icem).
+        alpha: weight of the old mean and variance against the elites' (cem, icem).
+        epsilon: CEM stops once the largest variance is no larger than this.
+        noise_std: standard deviation of the first iteration's noise, as a fraction of half the action range
+            (icem, mppi).
+        noise_beta: exponent of the coloured noise's power spectrum, 0 is white (icem, mppi).
+        keep: fraction of elites carried to the next iteration and, shifted, to the next decision (icem).
+        decay: factor by which the population shrinks each iteration (icem).
+        temperature: of the exponential weights on returns (mppi).
+    """
+
+    method: Method = "cem"
+    horizon: int = 25
+    population: int = 400
+    iterations: int = 5
+    elites: int = 40
+    alpha: float = 0.1
+    epsilon: float = 1e-3
+    noise_std: float = 0.5
+    noise_beta: float = 2.0
+    keep: float = 0.3
+    decay: float = 1.25
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        for name in ("horizon", "population", "iterations", "elites"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"planner.{name} must be at least 1, got {getattr(self, name)}")
+        if self.elites > self.population:
+            raise ConfigError(f"planner.elites ({self.elites}) must not exceed planner.population ({self.population})")
+        if not 0.0 <= self.alpha < 1.0:
+            raise ConfigError(f"planner.alpha must lie in [0, 1), got {self.alpha}")
+        if not 0.0 <= self.keep <= 1.0:
+            raise ConfigError(f"planner.keep must lie in [0, 1], got {self.keep}")
+        if self.decay < 1.0 or self.temperature <= 0.0 or self.noise_std <= 0.0:
+            raise ConfigError("planner.decay must be at least 1, planner.temperature and planner.noise_std positive")
+
+
+def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Planner:
+    """The configured planner for continuous actions of `spec`.
+
+    Raises:
+        ConfigError: if the environment's actions are discrete, or the method is unknown.
+    """
+    from imaginax.planners import cem, icem, mppi, random_shooting
+
+    if not isinstance(spec.action, Box):
+        raise ConfigError(f"planner.method {config.method} needs continuous actions, which env {spec.name} lacks")
+    methods = {"random": random_shooting.plan, "cem": cem.plan, "icem": icem.plan, "mppi": mppi.plan}
+    starts = {"random": cem.start, "cem": cem.start, "icem": icem.start, "mppi": cem.start}
+    if config.method not in methods:
+        raise ConfigError(f"planner.method must be one of {', '.join(methods)}, got {config.method}")
+
+    def init(batch: int):
+        return starts[config.method](spec.action, config, batch)
+
+    def plan(params, belief, plan_state, key, legal=None):
+        return methods[config.method](model, spec.action, config, params, belief, plan_state, key)
+
+    return Planner(NEEDS, init, plan)
+
+
+def centre(space: Box) -> float:
+    """The middle of the action range: what a plan is before anything is known."""
+    return (space.low + space.high) / 2
+
+
+def shift(plans: Float[Array, "*N H A"], padding: float | Float[Array, "*N 1 A"]) -> Float[Array, "*N H A"]:
+    """Plans one step later: the first action is gone, `padding` is the new last one."""
+    last = jnp.broadcast_to(padding, plans[..., :1, :].shape).astype(plans.dtype)
+    return jnp.concatenate([plans[..., 1:, :], last], axis=-2)

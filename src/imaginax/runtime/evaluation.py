@@ -1,0 +1,50 @@
+"""Fresh episodes with a learner as it is: what `System.evaluate` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jaxtyping import Array, PyTree
+
+from imaginax.envs.wrappers import training_environment
+from imaginax.types import Environment, Episodes
+
+
+def run_episodes(
+    env: Environment,
+    act: Callable[..., Any],
+    start: Callable[[int], PyTree],
+    learner: PyTree,
+    key: Array,
+    *,
+    episodes: int,
+) -> Episodes:
+    """Returns of `episodes` parallel episodes and the states that the first went through.
+
+    Args:
+        env: one environment with its time limit, without automatic reset.
+        act: the system's `act`.
+        start: number of episodes -> the carry with which `act` begins.
+        learner: the learner that `act` uses; it is not changed.
+        key: consumed.
+        episodes: how many, all at once.
+    """
+    batch = training_environment(env, episodes)
+    key_init, key_steps = jax.random.split(key)
+    state, timestep = batch.init(key_init)
+
+    def step(carry, key):
+        state, timestep, memory, returns, running = carry
+        key_act, key_env = jax.random.split(key)
+        memory, action, _ = act(learner, memory, timestep, key_act)
+        following, timestep = batch.step(state, action, key_env)
+        returns = returns + running * timestep.reward
+        running = running * ~timestep.last
+        return (following, timestep, memory, returns, running), jax.tree.map(lambda x: x[0], state)
+
+    zeros = 0.0 * timestep.reward
+    carry = (state, timestep, start(episodes), zeros, zeros + 1.0)
+    (*_, returns, _), states = jax.lax.scan(step, carry, jax.random.split(key_steps, env.spec.max_steps))
+    return Episodes(returns, states)

@@ -1,0 +1,127 @@
+"""PETS: probabilistic ensembles with trajectory sampling (Chua, Calandra, McAllister, Levine 2018).
+
+Algorithm 1 of the paper:
+
+    initialise data D with one random trial
+    for each trial:
+        train the ensemble on D                                     -> models.ensemble_fit
+        for each step of the trial:
+            sample action sequences with CEM                        -> planners.cem
+            propagate particles with the ensemble, sum rewards      -> models.propagation
+            execute the first action, add the transition to D       -> runtime.loop
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from imaginax import envs
+from imaginax.compose import compose
+from imaginax.data.replay import item_replay
+from imaginax.envs.wrappers import training_environment
+from imaginax.models.ensemble import EnsembleConfig, ensemble
+from imaginax.models.ensemble_fit import EnsembleLearner, FitConfig, make_fit
+from imaginax.planners.mpc import make_mpc
+from imaginax.planners.shooting import ShootingConfig, make_planner
+from imaginax.runtime.evaluation import run_episodes
+from imaginax.types import ConfigError, Environment, Stage, System, SystemState, Transition
+
+
+@dataclasses.dataclass(frozen=True)
+class PetsConfig:
+    """PETS on one environment.
+
+    Attributes:
+        env: name of the environment (`imaginax list`).
+        trials: trials after the random one.
+        trial_steps: steps of a trial; 0 takes the environment's own limit.
+        chunk_steps: steps between two reports, a divisor of the trial; 0 reports once a trial.
+        eval_episodes: episodes of the final evaluation.
+        model: the dynamics model.
+        fit: its training.
+        planner: the controller.
+    """
+
+    env: str = "pets_cartpole"
+    trials: int = 10
+    trial_steps: int = 0
+    chunk_steps: int = 0
+    eval_episodes: int = 1
+    model: EnsembleConfig = EnsembleConfig()
+    fit: FitConfig = FitConfig()
+    planner: ShootingConfig = ShootingConfig()
+
+    def __post_init__(self):
+        if self.trials < 1 or self.eval_episodes < 1:
+            raise ConfigError("trials and eval_episodes must be at least 1")
+        if self.trial_steps < 0 or self.chunk_steps < 0:
+            raise ConfigError("trial_steps and chunk_steps must not be negative")
+
+
+def make(config: PetsConfig) -> System:
+    """The system of a configuration.
+
+    Raises:
+        ConfigError: if the environment, the model and the planner do not fit together.
+    """
+    env = envs.make(config.env, max_steps=config.trial_steps or None)
+    model = ensemble(env, config.model)
+    planner = make_planner(env.spec, model, config.planner)
+    compose(env, model, planner)
+    optimiser, fit = make_fit(env, config.model, config.fit)
+    steps = env.spec.max_steps
+    replay = item_replay(_example(env), (config.trials + 1) * steps, num_envs=1)
+    vector = training_environment(env, 1)
+    act = make_mpc(model, planner, params_of=lambda learner: learner.params)
+
+    def init(key) -> SystemState:
+        key, key_model, key_env = jax.random.split(key, 3)
+        params = model.init(key_model)
+        state, timestep = vector.init(key_env)
+        learner = EnsembleLearner(params, optimiser.init(params.network))
+        zero = jnp.zeros((), jnp.int32)
+        return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero, zero)
+
+    def learn(learner, memory, key):
+        return fit(learner, *replay.data(memory), key)
+
+    def evaluate(state: SystemState, key):
+        return run_episodes(env, act, planner.init, state.learner, key, episodes=config.eval_episodes)
+
+    schedule = _schedule(config, env)
+    return System("pets", config, vector, replay, init, act, learn, _record, evaluate, schedule)
+
+
+def _schedule(config: PetsConfig, env: Environment) -> tuple[Stage, ...]:
+    """One random trial, then `trials` trials that each begin with a fit."""
+    steps = env.spec.max_steps
+    chunk = config.chunk_steps or steps
+    if steps % chunk:
+        raise ConfigError(f"chunk_steps ({chunk}) must divide the steps of a trial ({steps})")
+    per_trial = steps // chunk
+    space = env.spec.action
+
+    def explore(learner, carry, timestep, key):
+        shape = (timestep.first.shape[0], *space.shape)
+        return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high), {}
+
+    random = Stage("random", chunks=1, env_steps=steps, act=explore)
+    control = Stage("control", config.trials * per_trial, chunk, updates=1, update_every=per_trial)
+    return random, control
+
+
+def _record(timestep, action, following, extras) -> Transition:
+    return Transition(
+        timestep.observation, action, following.reward, following.discount, following.final_observation
+    )
+
+
+def _example(env: Environment) -> Transition:
+    """The shapes of one transition."""
+    observation = jax.ShapeDtypeStruct(env.spec.observation.shape, jnp.float32)
+    action = jax.ShapeDtypeStruct(env.spec.action.shape, jnp.float32)
+    scalar = jax.ShapeDtypeStruct((), jnp.float32)
+    return Transition(observation, action, scalar, scalar, observation)
