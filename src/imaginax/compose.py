@@ -15,10 +15,16 @@ def compose(env: Environment, model: WorldModel, planner: Planner) -> None:
     for part, offers in (("world model", model.can), ("planner", planner.needs)):
         others = {"continuous": "discrete", "discrete": "continuous"}
         if not getattr(offers, actions) and getattr(offers, others[actions]):
-            raise ConfigError(f"env {env.spec.name} has {actions} actions; the {part} handles {others[actions]} ones only")
-    missing = [name for name in Capabilities._fields if getattr(planner.needs, name) and not getattr(model.can, name)]
+            raise ConfigError(
+                f"env {env.spec.name} has {actions} actions; the {part} handles {others[actions]} ones"
+            )
+    missing = [
+        name for name in Capabilities._fields if getattr(planner.needs, name) and not getattr(model.can, name)
+    ]
     if missing:
-        raise ConfigError(f"the planner needs a world model with: {', '.join(missing)}; this one offers: {_names(model.can)}")
+        raise ConfigError(
+            f"the planner needs a world model with: {', '.join(missing)}; this one offers: {_names(model.can)}"
+        )
 
 
 def _names(capabilities: Capabilities) -> str:

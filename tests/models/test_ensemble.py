@@ -47,7 +47,9 @@ def numpy_outputs(params, inputs):
     softplus = lambda x: np.log1p(np.exp(x))  # noqa: E731
     means, log_variances = [], []
     for k in range(2):
-        x = (np.asarray(inputs[k], np.float64) - np.asarray(params.scaler.mean)) / np.asarray(params.scaler.std)
+        x = (np.asarray(inputs[k], np.float64) - np.asarray(params.scaler.mean)) / np.asarray(
+            params.scaler.std
+        )
         for layer in range(3):
             weights = network[f"layer_{layer}"]
             x = x @ weights["kernel"][k] + weights["bias"][k]

@@ -109,7 +109,10 @@ def test_a_pass_visits_every_row_once_with_a_short_last_batch(bandit):
 
     def step(seen, batch):
         total = jnp.einsum("kmf,m->kf", batch.inputs, batch.weights) / batch.weights.sum()
-        return seen + jnp.array([1.0, 2.0])[:, None, None] * total, {"model_loss": total.sum(), "model_mse": 0.0}
+        return seen + jnp.array([1.0, 2.0])[:, None, None] * total, {
+            "model_loss": total.sum(),
+            "model_mse": 0.0,
+        }
 
     got, metrics = ensemble_fit._run_batches(step, 32, jnp.zeros((2, 3, 2)), data, padded)
     means = [data.inputs[order[:, s]].mean(1) for s in (slice(0, 32), slice(32, 45))]
@@ -121,14 +124,20 @@ def test_bootstraps_differ_between_members(bandit):
     """With replacement a member sees about 1 - 1/e of the rows; members see different ones."""
 
     def spy(carry, batch: RegressionBatch):
-        return carry.at[jnp.arange(3)[:, None], (batch.inputs[..., 0] * 300).astype(int)].add(batch.weights), {
+        return carry.at[jnp.arange(3)[:, None], (batch.inputs[..., 0] * 300).astype(int)].add(
+            batch.weights
+        ), {
             "model_loss": jnp.zeros(()),
             "model_mse": jnp.zeros(()),
         }
 
-    marked = transitions(300, jax.random.key(0))._replace(observation=((jnp.arange(300) + 0.5) / 300)[:, None])
+    marked = transitions(300, jax.random.key(0))._replace(
+        observation=((jnp.arange(300) + 0.5) / 300)[:, None]
+    )
     data = dataset(bandit, marked, 300, 0.0)
-    counts, _ = ensemble_fit._run_epochs(spy, 3, FitConfig(epochs=2), jnp.zeros((3, 300)), data, jax.random.key(7))
+    counts, _ = ensemble_fit._run_epochs(
+        spy, 3, FitConfig(epochs=2), jnp.zeros((3, 300)), data, jax.random.key(7)
+    )
     seen = np.asarray(counts)
     assert (seen.sum(1) == 600).all() and (seen % 2 == 0).all()  # two passes over the same bootstrap
     np.testing.assert_allclose((seen > 0).mean(1), 1 - np.exp(-1), atol=0.08)
@@ -136,7 +145,7 @@ def test_bootstraps_differ_between_members(bandit):
 
 
 def test_first_step_of_adam_moves_each_weight_by_the_learning_rate(bandit):
-    """Adam's first update is lr * sign(gradient): a batch of one pass shows the optimiser is wired as stated."""
+    """Adam's first update is lr * sign(gradient): one batch shows that the optimiser is what is stated."""
     optimiser, fit = make_fit(bandit, MODEL, FitConfig(epochs=1, learning_rate=1e-2))
     start = learner_for(bandit, optimiser)
     learner, _ = fit(start, transitions(32, jax.random.key(0), 0.1), 32, jax.random.key(0))

@@ -57,7 +57,9 @@ def test_distribution_sampling_keeps_the_correlation_between_steps():
     mean, variance = moments_of_mixture()
     assert_moments(first, mean, variance)
     spread = (NOISE**2).mean() + (SLOPE * mean + OFFSET).var() + variance * SLOPE.var()
-    assert_moments(second, mean + SLOPE.mean() * mean + OFFSET.mean(), (1 + SLOPE.mean()) ** 2 * variance + spread)
+    assert_moments(
+        second, mean + SLOPE.mean() * mean + OFFSET.mean(), (1 + SLOPE.mean()) ** 2 * variance + spread
+    )
 
 
 def test_moment_matching_redraws_the_change_independently():
@@ -91,7 +93,9 @@ def test_ts1_mixes_the_members_at_every_step():
 @pytest.mark.parametrize("mode", ["TS1", "TSinf"])
 def test_each_member_moves_its_exact_share_of_every_candidate(mode):
     labels = lambda inputs: (jnp.broadcast_to(jnp.arange(5.0)[:, None, None], inputs.shape), None)  # noqa: E731
-    moved = [propagate(labels, 5, mode, jnp.zeros((3, 20, 1)), jax.random.key(seed))[..., 0] for seed in (0, 1)]
+    moved = [
+        propagate(labels, 5, mode, jnp.zeros((3, 20, 1)), jax.random.key(seed))[..., 0] for seed in (0, 1)
+    ]
     for candidates in moved:
         assert all(np.bincount(row.astype(int)).tolist() == [4] * 5 for row in np.asarray(candidates))
     assert np.array_equal(moved[0], moved[1]) == (mode == "TSinf")

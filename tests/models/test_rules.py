@@ -61,11 +61,11 @@ def test_an_imagined_return_is_differentiable_in_the_plan():
     model = rules(env)
     _, timestep = vectorise(env, 1).init(jax.random.key(0))
 
-    def negative_return(plan):
-        def step(belief, action):
-            belief, prediction = model.predict((), belief, action[None, None], jax.random.key(0))
-            return belief, prediction.reward[0]
+    def step(belief, action):
+        belief, prediction = model.predict((), belief, action[None, None], jax.random.key(0))
+        return belief, prediction.reward[0]
 
+    def negative_return(plan):
         return -jnp.sum(jax.lax.scan(step, timestep.observation, plan)[1])
 
     zero = jnp.zeros(env.spec.max_steps)

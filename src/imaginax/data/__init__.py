@@ -1,1 +1,1 @@
-
+"""Experience: replay on the device."""

@@ -22,7 +22,9 @@ def item_replay(example: PyTree, capacity: int, num_envs: int) -> Replay:
         ConfigError: if `capacity` is not a positive multiple of `num_envs`.
     """
     if capacity < 1 or capacity % num_envs:
-        raise ConfigError(f"replay capacity ({capacity}) must be a positive multiple of the environments ({num_envs})")
+        raise ConfigError(
+            f"replay capacity ({capacity}) must be a positive multiple of the environments ({num_envs})"
+        )
     buffer = flashbax.make_item_buffer(capacity, min_length=1, sample_batch_size=1, add_batches=True)
 
     def init() -> PyTree:

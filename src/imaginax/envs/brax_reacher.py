@@ -27,7 +27,7 @@ ACTION_COST = 0.01
 MJCF = """
 <mujoco model="reacher">
   <compiler angle="radian" inertiafromgeom="true"/>
-  <option timestep="0.01" gravity="0 0 0" iterations="20" integrator="RK4"/>
+  <option timestep="0.01" gravity="0 0 0" iterations="20" ls_iterations="16" integrator="RK4"/>
   <default>
     <joint type="hinge" limited="true" armature="0.04"/>
     <geom type="capsule" contype="0" conaffinity="0" condim="1"/>

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from imaginax.envs.integrators import Motion
-from imaginax.types import Environment, EnvSpec, Features, TimeStep
+from imaginax.types import Box, ConfigError, Environment, EnvSpec, Features, TimeStep
 
 
 class PhysicalState(NamedTuple):
@@ -42,7 +42,13 @@ def physical_environment(spec: EnvSpec, physics: Physics, features: Features) ->
     """An environment whose state is a `PhysicalState` and whose episodes never terminate by themselves.
 
     Actions outside the bounds act as the nearest bound.
+
+    Raises:
+        ConfigError: if the actions are not a `Box`.
     """
+    if not isinstance(spec.action, Box):
+        raise ConfigError(f"EnvSpec.action of {spec.name} must be a Box")
+    low, high = spec.action.low, spec.action.high
 
     def init(key: Array) -> tuple[PhysicalState, TimeStep]:
         motion = physics.start(key)
@@ -51,7 +57,7 @@ def physical_environment(spec: EnvSpec, physics: Physics, features: Features) ->
 
     def step(state: PhysicalState, action: Array, key: Array) -> tuple[PhysicalState, TimeStep]:
         del key  # the physics is deterministic
-        control = jnp.clip(action, spec.action.low, spec.action.high)
+        control = jnp.clip(action, low, high)
         motion = physics.advance(state.motion, control)
         observation = physics.observe(motion)
         reward = physics.reward(physics.observe(state.motion), action, observation)

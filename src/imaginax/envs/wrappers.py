@@ -11,6 +11,7 @@ Every wrapper keeps `reward` and `features`, and `render` takes the wrapped stat
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import jax
@@ -75,23 +76,28 @@ def action_repeat(env: Environment, repeats: int) -> Environment:
         return env
 
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
-        def again(carry, key):
-            state, timestep = carry
-            new_state, new = env.step(state, action, key)
-            new = new._replace(reward=timestep.reward + new.reward, discount=timestep.discount * new.discount)
-            return _where(timestep.last, carry, _strong((new_state, new))), None
-
         keys = jax.random.split(key, repeats)
-        first = env.step(state, action, keys[0])
-        return jax.lax.scan(again, _strong(first), keys[1:])[0]
+        again = functools.partial(_step_again, env, action)
+        return jax.lax.scan(again, _strong(env.step(state, action, keys[0])), keys[1:])[0]
 
     spec = dataclasses.replace(
         env.spec,
         max_steps=-(-env.spec.max_steps // repeats),
         step_seconds=env.spec.step_seconds * repeats,
     )
-    reward = env.reward and (lambda *stretch: repeats * env.reward(*stretch))
-    return env._replace(spec=spec, step=step, reward=reward)
+    return env._replace(spec=spec, step=step, reward=_scaled_reward(env, repeats))
+
+
+def _step_again(env: Environment, action: Array, carry: tuple[State, TimeStep], key: Array):
+    state, timestep = carry
+    state, new = env.step(state, action, key)
+    new = new._replace(reward=timestep.reward + new.reward, discount=timestep.discount * new.discount)
+    return _where(timestep.last, carry, _strong((state, new))), None
+
+
+def _scaled_reward(env: Environment, scale: int):
+    reward = env.reward
+    return reward and (lambda *stretch: scale * reward(*stretch))
 
 
 def auto_reset(env: Environment) -> Environment:
@@ -198,7 +204,8 @@ def privileged(env: Environment) -> Environment:
 
 
 def _render_inner(env: Environment):
-    return env.render and (lambda state: env.render(state.inner))
+    render = env.render
+    return render and (lambda state: render(state.inner))
 
 
 def _where(condition: Bool[Array, ""], chosen: PyTree, otherwise: PyTree) -> PyTree:

@@ -1,1 +1,1 @@
-
+"""World models, true and learned, as batched functions."""

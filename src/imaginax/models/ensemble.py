@@ -7,6 +7,7 @@ environment's own `reward`, evaluated on the particles, as in the paper.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
@@ -50,7 +51,9 @@ class EnsembleConfig:
         if self.kind not in ("D", "P", "DE", "PE"):
             raise ConfigError(f"model.kind must be D, P, DE or PE, got {self.kind}")
         if self.propagation not in PROPAGATIONS:
-            raise ConfigError(f"model.propagation must be one of {', '.join(PROPAGATIONS)}, got {self.propagation}")
+            raise ConfigError(
+                f"model.propagation must be one of {', '.join(PROPAGATIONS)}, got {self.propagation}"
+            )
         if self.members < 1 or self.particles < 1 or not self.hidden or min(self.hidden) < 1:
             raise ConfigError("model.members, model.particles and model.hidden must be positive")
         if len(self.weight_decay) != len(self.hidden) + 1:
@@ -59,14 +62,18 @@ class EnsembleConfig:
                 f"for the output layer; got {len(self.weight_decay)}"
             )
         if self.kind == "D" and self.propagation != "E":
-            raise ConfigError(f"model.propagation {self.propagation} needs uncertainty; model.kind D offers only E")
+            raise ConfigError(
+                f"model.propagation {self.propagation} needs uncertainty; model.kind D offers only E"
+            )
         if self.propagation in ("TS1", "TSinf"):
             if self.networks == 1:
-                raise ConfigError(f"model.propagation {self.propagation} needs an ensemble: model.kind DE or PE")
+                raise ConfigError(
+                    f"model.propagation {self.propagation} needs an ensemble: model.kind DE or PE"
+                )
             if self.particles % self.members:
                 raise ConfigError(
-                    f"model.particles ({self.particles}) must be a multiple of model.members ({self.members}) "
-                    f"for model.propagation {self.propagation}"
+                    f"model.particles ({self.particles}) must be a multiple of model.members ({self.members})"
+                    f" for model.propagation {self.propagation}"
                 )
 
     @property
@@ -109,7 +116,10 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
     if not isinstance(env.spec.action, Box):
         raise ConfigError(f"env {env.spec.name}: the ensemble model needs continuous actions")
     if env.reward is None:
-        raise ConfigError(f"env {env.spec.name} publishes no reward on observations, which the ensemble model needs")
+        raise ConfigError(
+            f"env {env.spec.name} publishes no reward on observations, which the ensemble model needs"
+        )
+    reward_of = env.reward
     network = make_network(env, config)
     features = features_of(env)
     particles = 1 if config.propagation == "E" else config.particles
@@ -128,10 +138,10 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
     def predict(params, belief: Float[Array, "B P D"], action: Float[Array, "B A"], key):
         actions = jnp.repeat(action[:, None], particles, axis=1)
         inputs = jnp.concatenate([features.inputs(belief), actions], axis=-1)
-        outputs = lambda x: member_predictions(network, params, x)  # noqa: E731
-        target = propagate(outputs, config.networks, config.propagation, inputs, key)
+        members = partial(member_predictions, network, params)
+        target = propagate(members, config.networks, config.propagation, inputs, key)
         following = features.apply(belief, target)
-        reward = env.reward(belief, actions, following).mean(1)
+        reward = reward_of(belief, actions, following).mean(1)
         return following, Prediction(reward, jnp.ones_like(reward))
 
     def loss(params, batch: RegressionBatch, key=None):
@@ -148,7 +158,9 @@ def make_network(env: Environment, config: EnsembleConfig) -> EnsembleMLP:
 
 def features_of(env: Environment) -> Features:
     """The environment's own features; without any, observations as they are and their differences."""
-    return env.features or Features(lambda o: o, lambda o, following: following - o, lambda o, target: o + target)
+    return env.features or Features(
+        lambda o: o, lambda o, following: following - o, lambda o, target: o + target
+    )
 
 
 def input_size(env: Environment) -> int:
@@ -161,7 +173,7 @@ def member_predictions(
     network: EnsembleMLP, params: EnsembleParams, inputs: Float[Array, "K M F"]
 ) -> tuple[Float[Array, "K M D"], Float[Array, "K M D"] | None]:
     """Mean and variance (None where deterministic) of the target, each member on its own inputs."""
-    mean, log_variance = network.apply({"params": params.network}, _standardise(params.scaler, inputs))
+    mean, log_variance = _outputs(network, params, inputs)
     return mean, None if log_variance is None else jnp.exp(log_variance)
 
 
@@ -174,7 +186,7 @@ def ensemble_loss(
     plus 0.01 (sum max log var - sum min log var). Deterministic ones: mean[(mu - y)^2] / 2. Both add the
     weight decay. Means run over the batch and the dimensions.
     """
-    mean, log_variance = network.apply({"params": params.network}, _standardise(params.scaler, batch.inputs))
+    mean, log_variance = _outputs(network, params, batch.inputs)
     squares = jnp.square(mean - batch.targets)
     decay = weight_decay(params.network, config.weight_decay)
     if log_variance is None:
@@ -194,5 +206,10 @@ def _member_sum(values: Float[Array, "K M D"], weights: Float[Array, "M"]) -> Fl
     return jnp.sum(rows * weights) / jnp.maximum(weights.sum(), 1.0)
 
 
-def _standardise(scaler: Scaler, inputs: Float[Array, "K M F"]) -> Float[Array, "K M F"]:
-    return (inputs - scaler.mean) / scaler.std
+def _outputs(
+    network: EnsembleMLP, params: EnsembleParams, inputs: Float[Array, "K M F"]
+) -> tuple[Float[Array, "K M D"], Float[Array, "K M D"] | None]:
+    """Mean and log variance of each member, inputs standardised."""
+    standardised = (inputs - params.scaler.mean) / params.scaler.std
+    outputs: Any = network.apply({"params": params.network}, standardised)
+    return outputs

@@ -74,11 +74,15 @@ Fit = Callable[[EnsembleLearner, Transition, Array, Array], tuple[EnsembleLearne
 HOLDOUT_ROWS = 1024  # of the hold-out rows this many are measured
 
 
-def make_fit(env: Environment, model: EnsembleConfig, config: FitConfig) -> tuple[optax.GradientTransformation, Fit]:
+def make_fit(
+    env: Environment, model: EnsembleConfig, config: FitConfig
+) -> tuple[optax.GradientTransformation, Fit]:
     """The optimiser, and `fit(learner, transitions [R, ...], count, key) -> (learner, metrics)`."""
     network = make_network(env, model)
     optimiser = optax.adam(config.learning_rate)
-    loss = jax.grad(lambda p, scaler, b: ensemble_loss(network, model, EnsembleParams(p, scaler), b), has_aux=True)
+    loss = jax.grad(
+        lambda p, scaler, b: ensemble_loss(network, model, EnsembleParams(p, scaler), b), has_aux=True
+    )
 
     def step(learner: EnsembleLearner, batch: RegressionBatch) -> tuple[EnsembleLearner, Metrics]:
         weights, scaler = learner.params
@@ -120,7 +124,7 @@ def _in_front(chosen: Bool[Array, "R"]) -> Int[Array, "R"]:
 
 
 def fit_scaler(inputs: Float[Array, "R F"], used: Bool[Array, "R"]) -> Scaler:
-    """Mean and standard deviation of the used rows; a constant input (deviation below 1e-12) keeps its scale."""
+    """Mean and deviation of the used rows; a constant input (deviation below 1e-12) keeps its scale."""
     weights = used[:, None] / jnp.maximum(used.sum(), 1)
     mean = jnp.sum(weights * inputs, axis=0)
     std = jnp.sqrt(jnp.sum(weights * jnp.square(inputs - mean), axis=0))

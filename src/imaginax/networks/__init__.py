@@ -1,1 +1,1 @@
-
+"""Flax modules that world models share."""

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+MANY_ROWS = 64  # from here on plain matrix products win on a CPU; measured by benchmarks/ensemble_forms.py
 
-class EnsembleDense(nn.Module):
-    """A dense layer with weights of its own for each of `members` networks.
+
+class Layer(NamedTuple):
+    """The weights of one dense layer of every member."""
+
+    kernel: Float[Array, "*#K I O"]
+    bias: Float[Array, "*#K 1 O"]
+
+
+class EnsembleLayer(nn.Module):
+    """Holds a `Layer`.
 
     Kernels start as a normal truncated at two deviations, of scale 1 / (2 sqrt(inputs)), biases at zero.
     """
@@ -21,12 +30,11 @@ class EnsembleDense(nn.Module):
     features: int
 
     @nn.compact
-    def __call__(self, x: Float[Array, "K M I"]) -> Float[Array, "K M O"]:
-        inputs = x.shape[-1]
+    def __call__(self, inputs: int) -> Layer:
         scale = nn.initializers.truncated_normal(1.0 / (2.0 * inputs**0.5))
         kernel = self.param("kernel", scale, (self.members, inputs, self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.members, 1, self.features))
-        return jnp.einsum("kmi,kio->kmo", x, kernel) + bias
+        return Layer(kernel, bias)
 
 
 class EnsembleMLP(nn.Module):
@@ -43,12 +51,16 @@ class EnsembleMLP(nn.Module):
     probabilistic: bool = True
 
     @nn.compact
-    def __call__(self, x: Float[Array, "K M F"]) -> tuple[Float[Array, "K M D"], Float[Array, "K M D"] | None]:
+    def __call__(
+        self, x: Float[Array, "K M F"]
+    ) -> tuple[Float[Array, "K M D"], Float[Array, "K M D"] | None]:
         """The mean and the log variance (None where deterministic) of each member on its own inputs."""
-        for index, features in enumerate(self.hidden):
-            x = jax.nn.swish(EnsembleDense(self.members, features, name=f"layer_{index}")(x))
         heads = 2 if self.probabilistic else 1
-        x = EnsembleDense(self.members, heads * self.outputs, name=f"layer_{len(self.hidden)}")(x)
+        layers, inputs = [], x.shape[-1]
+        for index, features in enumerate((*self.hidden, heads * self.outputs)):
+            layers.append(EnsembleLayer(self.members, features, name=f"layer_{index}")(inputs))
+            inputs = features
+        x = forward(layers, x)
         if not self.probabilistic:
             return x, None
         mean, log_variance = jnp.split(x, 2, axis=-1)
@@ -63,7 +75,31 @@ class EnsembleMLP(nn.Module):
         return low, high
 
 
+def forward(layers: Sequence[Layer], x: Float[Array, "K M F"]) -> Float[Array, "K M O"]:
+    """Every member on its own rows.
+
+    On a CPU XLA's batched matrix product is faster for a few rows (training) and slower for many
+    (planning); elsewhere it is the right form. The platform is that which the program is compiled for.
+    """
+    if x.shape[1] < MANY_ROWS:
+        return forward_at_once(layers, x)
+    return jax.lax.platform_dependent(list(layers), x, cpu=forward_one_by_one, default=forward_at_once)
+
+
+def forward_at_once(layers: Sequence[Layer], x: Float[Array, "*K M F"]) -> Float[Array, "*K M O"]:
+    """One batched matrix product a layer; or, without the members' axis, one member."""
+    for layer in layers[:-1]:
+        x = jax.nn.swish(x @ layer.kernel + layer.bias)
+    return x @ layers[-1].kernel + layers[-1].bias
+
+
+def forward_one_by_one(layers: Sequence[Layer], x: Float[Array, "K M F"]) -> Float[Array, "K M O"]:
+    """One member after the other; only its narrow output is stacked with the others'."""
+    members = (jax.tree.map(lambda w, k=k: w[k], layers) for k in range(len(x)))
+    return jnp.stack([forward_at_once(member, rows) for member, rows in zip(members, x, strict=True)])
+
+
 def weight_decay(network: Any, rates: Sequence[float]) -> Float[Array, ""]:
     """Sum over layers and members of rate * |W|^2 / 2, with one rate a layer and none on biases."""
     squares = [jnp.sum(network[f"layer_{i}"]["kernel"] ** 2) for i in range(len(rates))]
-    return 0.5 * sum(rate * square for rate, square in zip(rates, squares, strict=True))
+    return 0.5 * jnp.dot(jnp.asarray(rates), jnp.stack(squares))

@@ -1,1 +1,1 @@
-
+"""Planners over any world model."""

@@ -69,7 +69,9 @@ def plan(
         mean, variance, _ = cem.refit(plans, returns, mean, variance, config)
         best = _better(best, plans, returns)
         elites = _top(plans, returns, elites.shape[1])
-    following = WarmStart(shift(mean, mean[:, -1:]), _shift_elites(elites, space, config, key), warm.known | True)
+    following = WarmStart(
+        shift(mean, mean[:, -1:]), _shift_elites(elites, space, config, key), warm.known | True
+    )
     return best.plan[:, 0], following, PlanOutput(best.value, best.plan)
 
 
@@ -101,7 +103,10 @@ def _better(best: Best, plans: Float[Array, "B C H A"], returns: Float[Array, "B
     """The better of the best so far and the best of these candidates."""
     value = returns.max(1)
     better = value > best.value
-    return Best(jnp.where(better[:, None, None], _top(plans, returns, 1)[:, 0], best.plan), jnp.maximum(value, best.value))
+    return Best(
+        jnp.where(better[:, None, None], _top(plans, returns, 1)[:, 0], best.plan),
+        jnp.maximum(value, best.value),
+    )
 
 
 def _shift_elites(
@@ -110,5 +115,7 @@ def _shift_elites(
     """Elites one step later; their new last action is drawn around the middle of the range."""
     batch, count, _, width = elites.shape
     std = config.noise_std * (space.high - space.low) / 2
-    last = centre(space) + std * jax.random.normal(jax.random.fold_in(key, config.iterations), (batch, count, 1, width))
+    last = centre(space) + std * jax.random.normal(
+        jax.random.fold_in(key, config.iterations), (batch, count, 1, width)
+    )
     return shift(elites, jnp.clip(last, space.low, space.high))

@@ -30,7 +30,9 @@ def plan(
     def refine(mean, key):
         key_sample, key_model = jax.random.split(key)
         batch, horizon, width = mean.shape
-        noise = std * coloured_noise(key_sample, config.noise_beta, (batch, config.population, horizon, width))
+        noise = std * coloured_noise(
+            key_sample, config.noise_beta, (batch, config.population, horizon, width)
+        )
         plans = jnp.clip(mean[:, None] + noise, space.low, space.high)
         returns = imagined_returns(model, params, belief, plans, key_model)
         weights = path_weights(returns, config.temperature)
@@ -41,7 +43,7 @@ def plan(
 
 
 def path_weights(returns: Float[Array, "B C"], temperature: float) -> Float[Array, "B C"]:
-    """exp((return - best) / temperature), normalised over candidates; a return of minus infinity weighs nothing."""
+    """exp((return - best) / temperature), normalised over candidates; minus infinity weighs nothing."""
     return jax.nn.softmax(_finite(returns) / temperature, axis=1)
 
 

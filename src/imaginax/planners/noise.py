@@ -1,4 +1,4 @@
-"""Coloured noise: Gaussian sequences with a power-law spectrum (Timmer and Koenig 1995; Pinneri et al. 2020)."""
+"""Coloured noise: Gaussian sequences with a power-law spectrum (Timmer and Koenig 1995)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def coloured_noise(key: Array, beta: float, shape: tuple[int, ...]) -> Float[Arr
     frequency = jnp.fft.rfftfreq(horizon)
     scale = frequency.at[0].set(frequency[1]) ** (-beta / 2)
     real, imaginary = jax.random.normal(key, (2, *shape[:-2], shape[-1], len(frequency)))
-    # The constant term, and the highest one of an even horizon, are real: their whole power is in the real part.
+    # The constant term and the highest one of an even horizon are real: all their power is in the real part.
     single = jnp.zeros(len(frequency), bool).at[0].set(True).at[-1].set(horizon % 2 == 0)
     real = jnp.where(single, jnp.sqrt(2.0) * real, real)
     imaginary = jnp.where(single, 0.0, imaginary)

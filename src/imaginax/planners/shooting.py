@@ -52,13 +52,17 @@ class ShootingConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(f"planner.{name} must be at least 1, got {getattr(self, name)}")
         if self.elites > self.population:
-            raise ConfigError(f"planner.elites ({self.elites}) must not exceed planner.population ({self.population})")
+            raise ConfigError(
+                f"planner.elites ({self.elites}) must not exceed planner.population ({self.population})"
+            )
         if not 0.0 <= self.alpha < 1.0:
             raise ConfigError(f"planner.alpha must lie in [0, 1), got {self.alpha}")
         if not 0.0 <= self.keep <= 1.0:
             raise ConfigError(f"planner.keep must lie in [0, 1], got {self.keep}")
         if self.decay < 1.0 or self.temperature <= 0.0 or self.noise_std <= 0.0:
-            raise ConfigError("planner.decay must be at least 1, planner.temperature and planner.noise_std positive")
+            raise ConfigError(
+                "planner.decay must be at least 1, planner.temperature and planner.noise_std positive"
+            )
 
 
 def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Planner:
@@ -70,7 +74,9 @@ def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Pl
     from imaginax.planners import cem, icem, mppi, random_shooting
 
     if not isinstance(spec.action, Box):
-        raise ConfigError(f"planner.method {config.method} needs continuous actions, which env {spec.name} lacks")
+        raise ConfigError(
+            f"planner.method {config.method} needs continuous actions, which env {spec.name} lacks"
+        )
     methods = {"random": random_shooting.plan, "cem": cem.plan, "icem": icem.plan, "mppi": mppi.plan}
     starts = {"random": cem.start, "cem": cem.start, "icem": icem.start, "mppi": cem.start}
     if config.method not in methods:

@@ -1,1 +1,1 @@
-
+"""What trains, saves, evaluates and shows any system."""

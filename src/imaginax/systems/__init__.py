@@ -1,1 +1,58 @@
+"""The registry of systems: what `imaginax train` and `imaginax list` know.
 
+A system's module exposes `ENTRY`, a `SystemEntry`; it is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+__all__ = ["SYSTEMS", "SystemEntry", "entry"]
+
+
+class SystemEntry(NamedTuple):
+    """What the command line knows of a system.
+
+    Attributes:
+        name: the word after `imaginax train`.
+        summary: one line: what it is and which paper it comes from.
+        config: the frozen dataclass of its settings.
+        preset: (preset name, environment name or None for the preset's own) -> config.
+        presets: names of the presets, the default first.
+        environments: environments it is known to run on, the default first.
+        make: config -> `imaginax.types.System`.
+    """
+
+    name: str
+    summary: str
+    config: type
+    preset: Callable[[str, str | None], Any]
+    presets: tuple[str, ...]
+    environments: tuple[str, ...]
+    make: Callable[[Any], Any]
+
+
+def _load(name: str) -> SystemEntry:
+    return importlib.import_module(f"imaginax.systems.{name}").ENTRY
+
+
+SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in ("pets",)}
+
+
+def entry(name: str) -> SystemEntry:
+    """The entry of the system called `name`.
+
+    Raises:
+        ConfigError: for a name that is not registered.
+    """
+    if name not in SYSTEMS:
+        from imaginax.types import ConfigError
+
+        near = difflib.get_close_matches(name, SYSTEMS, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise ConfigError(f"unknown system {name!r}; {hint}known: {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]()

@@ -27,7 +27,8 @@ from imaginax.models.ensemble_fit import EnsembleLearner, FitConfig, make_fit
 from imaginax.planners.mpc import make_mpc
 from imaginax.planners.shooting import ShootingConfig, make_planner
 from imaginax.runtime.evaluation import run_episodes
-from imaginax.types import ConfigError, Environment, Stage, System, SystemState, Transition
+from imaginax.systems import SystemEntry
+from imaginax.types import Box, ConfigError, Environment, Stage, System, SystemState, Transition
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _schedule(config: PetsConfig, env: Environment) -> tuple[Stage, ...]:
         raise ConfigError(f"chunk_steps ({chunk}) must divide the steps of a trial ({steps})")
     per_trial = steps // chunk
     space = env.spec.action
+    assert isinstance(space, Box)  # `ensemble` refuses other actions
 
     def explore(learner, carry, timestep, key):
         shape = (timestep.first.shape[0], *space.shape)
@@ -120,8 +122,78 @@ def _record(timestep, action, following, extras) -> Transition:
 
 
 def _example(env: Environment) -> Transition:
-    """The shapes of one transition."""
-    observation = jax.ShapeDtypeStruct(env.spec.observation.shape, jnp.float32)
-    action = jax.ShapeDtypeStruct(env.spec.action.shape, jnp.float32)
-    scalar = jax.ShapeDtypeStruct((), jnp.float32)
+    """One transition of zeros."""
+    observation, action = jnp.zeros(env.spec.observation.shape), jnp.zeros(env.spec.action.shape)
+    scalar = jnp.zeros(())
     return Transition(observation, action, scalar, scalar, observation)
+
+
+# ------------------------------------------------------------------- presets
+
+# The published settings (Chua et al. 2018, appendix, and the code released with it), one an environment.
+PAPER = {
+    "pets_cartpole": PetsConfig(env="pets_cartpole", trials=50),
+    "pets_reacher": PetsConfig(
+        env="pets_reacher",
+        trials=100,
+        model=EnsembleConfig(hidden=(200,) * 4, weight_decay=(2.5e-4, 5e-4, 5e-4, 5e-4, 7.5e-4)),
+        fit=FitConfig(learning_rate=7.5e-4),
+    ),
+    "pets_pusher": PetsConfig(
+        env="pets_pusher",
+        trials=100,
+        model=EnsembleConfig(hidden=(200,) * 3, weight_decay=(2.5e-4, 5e-4, 5e-4, 7.5e-4)),
+        planner=ShootingConfig(population=500, elites=50),
+    ),
+    "pets_halfcheetah": PetsConfig(
+        env="pets_halfcheetah",
+        trials=300,
+        model=EnsembleConfig(hidden=(200,) * 4, weight_decay=(2.5e-5, 5e-5, 7.5e-5, 7.5e-5, 1e-4)),
+        planner=ShootingConfig(horizon=30, population=500, elites=50),
+    ),
+}
+
+# Minutes on two cores: smaller networks trained longer on each trial, fewer candidates and particles.
+LAPTOP = PetsConfig(
+    trials=8,
+    model=EnsembleConfig(hidden=(128,) * 3, particles=5),
+    fit=FitConfig(epochs=50, holdout=0.05),
+    planner=ShootingConfig(population=100, elites=10, iterations=3),
+)
+
+# Trials that fit into 25 minutes on one data-centre GPU; the rest is as published.
+GPU_TRIALS = {"pets_cartpole": 20, "pets_reacher": 30, "pets_pusher": 30, "pets_halfcheetah": 15}
+
+
+def preset(name: str, env: str | None) -> PetsConfig:
+    """A named configuration for an environment, PETS's cart-pole by default.
+
+    Raises:
+        ConfigError: for the published settings of an environment that the paper did not use.
+    """
+    if name == "laptop":
+        return dataclasses.replace(LAPTOP, env=env or LAPTOP.env)
+    env = env or "pets_cartpole"
+    if env not in PAPER:
+        raise ConfigError(
+            f"preset {name} has settings for {', '.join(PAPER)}; for env {env} use preset laptop"
+        )
+    return PAPER[env] if name == "paper" else dataclasses.replace(PAPER[env], trials=GPU_TRIALS[env])
+
+
+ENTRY = SystemEntry(
+    name="pets",
+    summary="probabilistic ensembles with trajectory sampling (Chua et al. 2018, arXiv:1805.12114)",
+    config=PetsConfig,
+    preset=preset,
+    presets=("laptop", "gpu", "paper"),
+    environments=(
+        *PAPER,
+        "pendulum",
+        "gpmpc_cartpole",
+        "gpmpc_double_pendulum",
+        "diagnostic_bandit",
+        "diagnostic_lqr",
+    ),
+    make=make,
+)

@@ -1,0 +1,53 @@
+"""Compilation told apart from running, and kept between processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+
+class Compiled(NamedTuple):
+    """An executable and the seconds that tracing and compiling it took."""
+
+    call: Callable[..., Any]
+    seconds: float
+
+
+def enable_cache() -> Path | None:
+    """Keeps compiled programs on disk, so that the second run of a command starts at once.
+
+    The folder is what JAX was already told (`JAX_COMPILATION_CACHE_DIR`), else `IMAGINAX_CACHE`, else
+    `~/.cache/imaginax/xla`. Returns it, or None if it cannot be written: the cache is a convenience,
+    and its absence is no reason not to run.
+    """
+    chosen = jax.config.values["jax_compilation_cache_dir"] or os.environ.get("IMAGINAX_CACHE")
+    folder = Path(chosen) if chosen else Path.home() / ".cache" / "imaginax" / "xla"
+    if "://" not in str(chosen):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return None
+        if not os.access(folder, os.W_OK):
+            return None
+    jax.config.update("jax_compilation_cache_dir", str(chosen or folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return folder
+
+
+def compiled(fn: Callable[..., Any], *args: Any, donate: tuple[int, ...] = ()) -> Compiled:
+    """`fn` compiled ahead of time for arguments like `args` (arrays or shapes).
+
+    Args:
+        fn: a pure function.
+        args: its positional arguments; only their shapes and types are used.
+        donate: positions of arguments whose memory the call may reuse; they are gone after it.
+    """
+    start = time.perf_counter()
+    call = jax.jit(fn, donate_argnums=donate).lower(*args).compile()
+    return Compiled(call, time.perf_counter() - start)

@@ -1,0 +1,181 @@
+"""The run directory: one folder that holds everything about a run.
+
+config.json has every field, versions, device and seeds, and is compared when a run is resumed;
+metrics.jsonl one JSON object a line; summary.json the outcome; checkpoints/, tensorboard/, figures/ and
+media/ what their names say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import imaginax
+from imaginax.runtime import config as configs
+from imaginax.types import ConfigError, System
+
+
+class RunError(RuntimeError):
+    """A run that cannot go on; its one-line message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDirectory:
+    """Where the parts of a run lie."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Settings, versions, device."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        """What each chunk reported."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The outcome."""
+        return self.path / "summary.json"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder a saved step."""
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        """PNG files."""
+        return self.path / "figures"
+
+    @property
+    def media(self) -> Path:
+        """GIF files."""
+        return self.path / "media"
+
+
+def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> dict[str, Any]:
+    """What config.json says of a run."""
+    device = jax.devices()[0]
+    return {
+        "system": system.name,
+        "env": system.environment.spec.name,
+        "preset": preset,
+        "seeds": seeds,
+        "seed": seed,
+        "config": configs.to_json(system.config),
+        "versions": {
+            "imaginax": imaginax.__version__,
+            "jax": metadata.version("jax"),
+            "jaxlib": metadata.version("jaxlib"),
+            "python": platform.python_version(),
+        },
+        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+    }
+
+
+def open_run(logdir: Path | str, record: dict[str, Any], *, override_config: bool = False) -> RunDirectory:
+    """Makes the folder of a run, or opens that of the same run to go on with it.
+
+    Args:
+        logdir: the folder.
+        record: what `describe` gave.
+        override_config: go on although the settings differ.
+
+    Raises:
+        ConfigError: if the folder holds a run with other settings; it lists them.
+        RunError: if the folder cannot be written.
+    """
+    directory = RunDirectory(Path(logdir))
+    if directory.config.exists():
+        changed = _changed(read_json(directory.config), record)
+        if changed and not override_config:
+            raise ConfigError(
+                f"{directory.path} holds a run with other settings ({'; '.join(changed)}): "
+                "choose another --logdir, or accept the change with --override-config"
+            )
+    try:
+        directory.path.mkdir(parents=True, exist_ok=True)
+        write_json(directory.config, record)
+    except OSError as error:
+        raise RunError(f"cannot write to {directory.path}: {error.strerror or error}") from error
+    return directory
+
+
+def read_run(logdir: Path | str) -> tuple[RunDirectory, dict[str, Any]]:
+    """An existing run and its config.json.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    directory = RunDirectory(Path(logdir))
+    if not directory.config.is_file():
+        raise ConfigError(f"{directory.path} is not a run directory: it has no config.json")
+    record = read_json(directory.config)
+    missing = [name for name in ("system", "seeds", "seed", "config") if name not in record]
+    if missing:
+        raise ConfigError(f"{directory.config} lacks {', '.join(missing)}")
+    return directory, record
+
+
+def _changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Differences that make it another run; versions and devices may change under a run."""
+    decisive = ("system", "env", "seeds", "seed", "config")
+    before, after = ({name: record.get(name) for name in decisive} for record in (old, new))
+    return configs.differences(before, after)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        RunError: if the file cannot be read or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot read {path}: {error}") from error
+    if not isinstance(value, dict):
+        raise RunError(f"cannot read {path}: it holds no JSON object")
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that the file is at every moment the old one or the new one.
+
+    Numbers that are not finite become null, which is the only way JSON has to say so.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w") as file:
+            file.write(json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def finite(value: Any) -> Any:
+    """A JSON tree with null for every number that is not finite."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

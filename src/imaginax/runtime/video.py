@@ -1,0 +1,41 @@
+"""GIFs of episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from imaginax.runtime.run_directory import RunError
+
+_FASTEST = 50.0  # frames a second; viewers slow a GIF down that asks for more
+
+
+def write_gif(path: Path, frames: UInt8[np.ndarray, "T H W 3"], *, fps: float) -> Path:
+    """Writes frames as a GIF that plays for ever, in real time.
+
+    Frames are dropped evenly where `fps` is more than viewers show.
+
+    Args:
+        path: the file; its folder is made.
+        frames: RGB images.
+        fps: frames a second; `frames_per_second` gives it for an environment.
+
+    Raises:
+        RunError: if the file cannot be written.
+    """
+    import imageio.v3 as iio
+
+    stride = max(1, int(np.ceil(fps / _FASTEST)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        iio.imwrite(path, frames[::stride], extension=".gif", duration=1000.0 * stride / fps, loop=0)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def frames_per_second(step_seconds: float) -> float:
+    """Real time for an environment with a unit of time, 10 steps a second for one without."""
+    return 1.0 / step_seconds if step_seconds > 0 else 10.0

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from imaginax.runtime.compilation import compiled, enable_cache
+
+
+def test_compiled_runs_without_tracing_again():
+    traces = []
+
+    def double(x, y):
+        traces.append(1)
+        return 2 * x, y
+
+    program = compiled(double, jax.ShapeDtypeStruct((3,), jnp.float32), jnp.zeros(2), donate=(0,))
+    x = jnp.arange(3.0)
+    for _ in range(3):
+        x, _ = program.call(x, jnp.ones(2))
+    assert x.tolist() == [0, 8, 16] and len(traces) == 1 and program.seconds > 0
+    program.call(x, jnp.ones(2))
+    assert x.is_deleted()
+    with pytest.raises(TypeError):
+        program.call(jnp.zeros(4), jnp.ones(2))
+
+
+SCRIPT = """
+import jax, jax.numpy as jnp
+from imaginax.runtime.compilation import compiled, enable_cache
+print(enable_cache())
+compiled(lambda x: jnp.sin(x) + 1, jnp.zeros(3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "where"),
+    [
+        ({}, "home/.cache/imaginax/xla"),
+        ({"IMAGINAX_CACHE": "mine"}, "mine"),
+        ({"IMAGINAX_CACHE": "mine", "JAX_COMPILATION_CACHE_DIR": "theirs"}, "theirs"),
+        ({"IMAGINAX_CACHE": "file/below"}, None),
+    ],
+)
+def test_programs_are_kept_where_the_user_says(tmp_path, environment, where):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "file").write_text("")
+    inherited = {name: value for name, value in os.environ.items() if "CACHE" not in name}
+    inherited |= {"HOME": str(tmp_path / "home")}
+    inherited |= {name: str(tmp_path / value) for name, value in environment.items()}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=inherited, capture_output=True, text=True, check=True
+    )
+    folder = where and tmp_path / where
+    assert done.stdout.strip() == str(folder)
+    assert folder is None or any(folder.iterdir())
+
+
+def test_the_cache_of_the_tests_is_left_alone():
+    before = jax.config.jax_compilation_cache_dir
+    enable_cache()
+    assert jax.config.jax_compilation_cache_dir == before

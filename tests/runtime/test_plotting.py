@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from imaginax.runtime import plotting
+from imaginax.runtime.metrics import Logger
+from imaginax.runtime.plotting import Curve, learning_curve
+from imaginax.runtime.run_directory import RunDirectory, RunError, write_json
+from imaginax.types import ConfigError
+
+STEPS = np.arange(1.0, 6.0) * 200
+
+
+def curve(label="pets", seeds=3, rise=40.0):
+    returns = rise * np.arange(5.0)[None] + np.arange(seeds)[:, None]
+    return Curve(label, STEPS, returns)
+
+
+def lines(path, curves, monkeypatch, **options):
+    """What is drawn: (label, x, y) of every line, and the number of bands."""
+    seen = {}
+
+    def keep(figure, path):
+        axes = figure.axes[0]
+        seen["lines"] = [(line.get_label(), *line.get_data()) for line in axes.lines]
+        seen["bands"] = len(axes.collections)
+        return path
+
+    monkeypatch.setattr(plotting, "_save", keep)
+    learning_curve(path, curves, **options)
+    return seen
+
+
+def test_one_run_shows_its_mean_and_its_seeds(tmp_path, monkeypatch):
+    ragged = curve()
+    ragged.returns[:, 0] = np.nan  # no episode ended in the first chunk
+    ragged.returns[1, 2] = np.nan
+    seen = lines(tmp_path / "a.png", [ragged], monkeypatch)
+    assert seen["bands"] == 0 and len(seen["lines"]) == 4
+    label, x, y = seen["lines"][0]
+    assert label == "pets, mean of 3 seeds"
+    np.testing.assert_array_equal(x, STEPS[1:])
+    np.testing.assert_allclose(y, [41, 81, 121, 161])
+
+
+def test_several_runs_show_bands_and_references(tmp_path, monkeypatch):
+    curves = [curve("a"), curve("b", seeds=1)]
+    seen = lines(tmp_path / "a.png", curves, monkeypatch, references={"published": 180.0})
+    assert seen["bands"] == 1
+    assert [label for label, _, _ in seen["lines"]] == ["a, mean of 3 seeds", "b", "published"]
+
+
+def test_a_curve_without_a_label_tells_its_seeds(tmp_path, monkeypatch):
+    seen = lines(tmp_path / "a.png", [curve("")], monkeypatch)
+    assert seen["lines"][0][0] == "mean of 3 seeds"
+
+
+def test_the_image_is_written_and_pyplot_is_left_alone(tmp_path):
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    image = iio.imread(learning_curve(tmp_path / "new" / "a.png", [curve()], title="pets"))
+    assert image.shape[:2] == (600, 960) and image[..., :3].std() > 10
+    assert dict(mpl.rcParams) == before
+    with pytest.raises(RunError, match="cannot write"):
+        learning_curve(tmp_path / "new" / "a.png" / "b.png", [curve()])
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run directory with two seeds, in whose first chunk no episode ended."""
+    directory = RunDirectory(tmp_path / "run")
+    record = {
+        "system": "pets",
+        "env": "cartpole",
+        "preset": "laptop",
+        "seeds": 2,
+        "seed": 0,
+        "config": {"a": 1},
+    }
+    record |= {"versions": {"jax": "1.2.3"}, "device": {"kind": "cpu"}}
+    write_json(directory.config, record)
+    with Logger(directory) as logger:
+        for step, values in enumerate([[np.nan, np.nan], [1.0, 3.0], [5.0, np.nan]], 1):
+            logger.log(step, 200 * step, 1.0, stage="s", metrics={"episode_return": np.array(values)})
+    write_json(
+        directory.summary,
+        {"status": "finished", "wall_s": 9.5, "eval_return": 4.0, "best_return_per_seed": [5.0, 3.0]},
+    )
+    return directory
+
+
+def test_a_run_is_read_back(run):
+    found = plotting.read_curve(run.path)
+    assert found.label == "pets on cartpole"
+    np.testing.assert_array_equal(found.env_steps, [400, 600])
+    np.testing.assert_array_equal(found.returns, [[1.0, 5.0], [3.0, np.nan]])
+
+
+def test_results_have_the_schema_and_come_back(run, tmp_path):
+    record = plotting.results_record(run.path, note="x")
+    assert set(record) == {*plotting.RESULT_FIELDS, "note"}
+    assert record["return_mean"] == [2.0, 5.0] and record["env_steps"] == [400, 600]
+    assert record["headline"] == {"eval_return": 4.0, "best_return": 4.0}
+    path = plotting.write_results(tmp_path / "results" / "pets" / "cartpole.json", record)
+    found = plotting.read_results(path)
+    assert found["return_per_seed"] == [[1.0, 5.0], [3.0, None]] and found["config"] == {"a": 1}
+    again = plotting.read_curve(path)
+    assert again.label == "pets cartpole"
+    np.testing.assert_array_equal(again.returns, [[1.0, 5.0], [3.0, np.nan]])
+
+
+def test_what_is_no_result_is_refused(run, tmp_path):
+    record = plotting.results_record(run.path)
+    record.pop("commit")
+    with pytest.raises(ConfigError, match="is not a result: it lacks commit"):
+        plotting.write_results(tmp_path / "a.json", record)
+    (tmp_path / "b.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match="it lacks commit"):
+        plotting.read_curve(tmp_path / "b.json")
+    write_json(run.summary, {"status": "stopped"})
+    with pytest.raises(ConfigError, match="its status is: stopped"):
+        plotting.results_record(run.path)
+    with pytest.raises(ConfigError, match="is not a run directory"):
+        plotting.read_curve(tmp_path)
