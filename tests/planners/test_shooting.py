@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.compose import compose
 from imaginax.envs.diagnostics import lqr_optimal_return
 from imaginax.envs.wrappers import privileged, training_environment
 from imaginax.models.ensemble import EnsembleConfig, ensemble
@@ -19,7 +18,7 @@ from imaginax.planners.imagination import imagined_returns
 from imaginax.planners.mpc import make_mpc
 from imaginax.planners.shooting import ShootingConfig, make_planner, shift
 from imaginax.runtime.evaluation import run_episodes
-from imaginax.types import Capabilities, ConfigError, Planner, Transition
+from imaginax.types import ConfigError, Transition
 from tests.planners.worlds import world
 
 CONFIGS = {
@@ -115,13 +114,8 @@ def test_shift_drops_the_first_action():
     np.testing.assert_array_equal(shift(jnp.arange(6.0).reshape(3, 2), 9.0), [[2, 3], [4, 5], [9, 9]])
 
 
-def test_planner_and_model_that_do_not_fit_are_refused(lqr):
-    planner = Planner(Capabilities(continuous=True, value=True), None, None)
-    with pytest.raises(ConfigError, match="value"):
-        compose(lqr, rules(lqr), planner)
+def test_discrete_actions_are_refused():
     chain = envs.make("diagnostic_chain")
-    with pytest.raises(ConfigError, match="discrete"):
-        compose(chain, rules(chain), Planner(Capabilities(continuous=True), None, None))
     with pytest.raises(ConfigError, match="continuous"):
         make_planner(chain.spec, rules(chain), CONFIGS["cem"])
 

@@ -27,7 +27,7 @@ CONTROL_PERIOD = TIMESTEP * FRAME_SKIP
 JOINTS = 9  # x, z and pitch of the torso, then thigh, shin and foot behind and in front
 
 # The density makes the total mass the published 14 kg. Eight Newton iterations of the contact solver, which
-# stops earlier when it can, find the answer of MuJoCo's hundred; four miss it by 4 mm in one step of 400.
+# stops earlier when it can, find the answer of MuJoCo's hundred; four miss it by 0.004 in one step of 400.
 MJCF = """
 <mujoco model="half_cheetah">
   <compiler angle="radian" inertiafromgeom="true"/>
@@ -101,7 +101,8 @@ def half_cheetah() -> Environment:
     """PETS's half-cheetah: run forward, 1000 steps of 0.05 s; episodes never end early.
 
     Observation [18]: mean forward speed over the last step, z and pitch of the torso, the six joint angles
-    (thigh, shin, foot; back leg first), then the nine joint velocities. Action [6] in [-1, 1]: motor controls.
+    (thigh, shin, foot; back leg first), then the nine joint velocities. Action [6] in [-1, 1]: controls of
+    the motors.
 
     Raises:
         ConfigError: brax is not installed.

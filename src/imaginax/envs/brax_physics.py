@@ -9,6 +9,10 @@ and another time step on spring and positional. The stages of MJX are called one
   seven joints that is 90% of the running time and most of the compilation. `kinematics` uses matrix
   products instead, which are not fused.
 - The state is three short vectors, not the hundreds of arrays of brax's and MJX's own states.
+
+The half-cheetah on two CPU cores of a busy machine, control steps a second with 1 and 64 worlds (seconds to
+compile each): brax's spring 2400 and 6700 (12, 26), generalized 340 and 1900 (14, 23), positional 290 and
+1000 (19, 86), MJX 320 and 1100 (21, 26); MJX as it is called here 900 and 2100 (11, 17).
 """
 
 from __future__ import annotations
@@ -157,7 +161,7 @@ def resting(q: Float[Array, "Q"], qd: Float[Array, "Q"]) -> BodyState:
 
 
 def advance(system: System, state: BodyState, control: Float[Array, "A"]) -> BodyState:
-    """One control period: `frames` physics steps under a constant control, which the motors clip to their range."""
+    """One control period: `frames` physics steps; the motors clip the constant control to their range."""
     integrate = _runge_kutta_step if system.model.mj_model.opt.integrator == _RK4 else _euler_step
 
     def step(state: BodyState, _) -> tuple[BodyState, None]:
@@ -167,7 +171,7 @@ def advance(system: System, state: BodyState, control: Float[Array, "A"]) -> Bod
 
 
 def _runge_kutta_step(system: System, state: BodyState, control: Float[Array, "A"]) -> BodyState:
-    """The classical fourth-order step; a scan over its stages, since the compiler takes seconds for each copy."""
+    """The classical fourth-order step; a scan over its stages, as each copy takes seconds to compile."""
     dt = system.model.mj_model.opt.timestep
 
     def stage(carry: tuple[BodyState, BodyState], weights: Array) -> tuple[tuple[BodyState, BodyState], None]:

@@ -27,12 +27,12 @@ HAND_TO_OBJECT, OBJECT_TO_GOAL, ACTION_COST = 0.5, 1.25, 0.1
 
 # Written otherwise than it is published, to the same effect:
 # - The goal is a body that nothing ever moves: here a constant.
-# - The object weighs 1e-8 kg and owes its inertia to its sliders' armature of 0.04 kg. MuJoCo 3 and its kin do
-#   not count armature when they set how soft a contact is, and let the fingers pass through such an object:
+# - The object weighs 1e-8 kg and owes its inertia to its sliders' armature of 0.04 kg. Today's MuJoCo does
+#   not count armature when it sets how soft a contact is, and lets the fingers pass through such an object:
 #   here the 0.04 kg are its mass.
 # - It slides in the plane, so the table's push on it does nothing: here the two do not collide.
-# - The fingers meet a capsule around its cylinder, the same wall at every height of the cylinder: MJX's search
-#   for the contact of a capsule with a cylinder is approximate and slow.
+# - The fingers meet a capsule around its cylinder, the same wall at every height of the cylinder: MJX finds
+#   the contact of a capsule with a cylinder only by an approximate search.
 MJCF = """
 <mujoco model="pusher">
   <compiler angle="radian" inertiafromgeom="true"/>

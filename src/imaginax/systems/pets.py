@@ -131,23 +131,27 @@ def _example(env: Environment) -> Transition:
 # ------------------------------------------------------------------- presets
 
 # The published settings (Chua et al. 2018, appendix, and the code released with it), one an environment.
+# `chunk_steps` is ours: how often a trial, which may take an hour on a CPU, reports and can be saved.
 PAPER = {
-    "pets_cartpole": PetsConfig(env="pets_cartpole", trials=50),
+    "pets_cartpole": PetsConfig(env="pets_cartpole", trials=50, chunk_steps=20),
     "pets_reacher": PetsConfig(
         env="pets_reacher",
         trials=100,
+        chunk_steps=25,
         model=EnsembleConfig(hidden=(200,) * 4, weight_decay=(2.5e-4, 5e-4, 5e-4, 5e-4, 7.5e-4)),
         fit=FitConfig(learning_rate=7.5e-4),
     ),
     "pets_pusher": PetsConfig(
         env="pets_pusher",
         trials=100,
+        chunk_steps=25,
         model=EnsembleConfig(hidden=(200,) * 3, weight_decay=(2.5e-4, 5e-4, 5e-4, 7.5e-4)),
         planner=ShootingConfig(population=500, elites=50),
     ),
     "pets_halfcheetah": PetsConfig(
         env="pets_halfcheetah",
         trials=300,
+        chunk_steps=20,
         model=EnsembleConfig(hidden=(200,) * 4, weight_decay=(2.5e-5, 5e-5, 7.5e-5, 7.5e-5, 1e-4)),
         planner=ShootingConfig(horizon=30, population=500, elites=50),
     ),

@@ -1,0 +1,121 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # PETS
+#
+# [Chua et al. 2018](https://arxiv.org/abs/1805.12114) learn how an environment moves with an ensemble of
+# networks that each predict a mean and a variance, carry particles through it to value plans, and search
+# for the best plan anew at every step. [docs/pets.md](../docs/pets.md) maps the paper to the code.
+#
+# This notebook draws the paper's figures from the results that come with the repository; nothing is
+# trained. With `RUN = True` it also trains PETS itself, at smoke size: under a minute, to see it work
+# rather than to see it learn.
+
+# %%
+# ruff: noqa: D100
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from IPython.display import Image, display
+
+RUN = False
+RUN = RUN or os.environ.get("IMAGINAX_NOTEBOOK_RUN") == "1"
+
+FIGURES = Path("experiments/figures")
+ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / FIGURES).is_dir())
+SCRATCH = Path(tempfile.mkdtemp(prefix="imaginax-"))  # figures are drawn here, those of the repository stay
+shutil.copytree(ROOT / FIGURES, SCRATCH / FIGURES)
+if (ROOT / "results").is_dir():
+    shutil.copytree(ROOT / "results", SCRATCH / "results")
+
+
+def show(script, *results):
+    """Draws a figure with its own script, or says which result is missing."""
+    missing = [name for name in results if not (SCRATCH / "results" / name).exists()]
+    if missing:
+        print(f"not here yet: results/{', results/'.join(missing)}; python {FIGURES / script} --run makes it")
+        return
+    spec = importlib.util.spec_from_file_location(Path(script).stem, SCRATCH / FIGURES / script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    display(Image(filename=str(module.draw()), width=900))
+
+
+# %% [markdown]
+# ## What the model knows, and what it knows that it does not
+#
+# Four models of the same noisy points (Fig. 1). Blue is the noise that a network predicts, orange what the
+# members of an ensemble disagree on. Only the probabilistic ensemble (PE) has both: it knows the noise
+# where there are data and is unsure where there are none.
+
+# %%
+show("pets_uncertainty.py", "pets/uncertainty.json")
+
+# %% [markdown]
+# ## Return against trials
+#
+# The swing-up of the cart-pole (Fig. 3), beside soft actor-critic on the same task. A trial is 200 steps,
+# eight seconds.
+
+# %%
+show("pets_returns.py", "pets/cartpole_laptop.json", "baselines/sac_cartpole.json")
+
+# %% [markdown]
+# ## Which part matters
+#
+# Deterministic and probabilistic networks, alone and as ensembles, under every propagation that they allow
+# (Fig. 4).
+
+# %%
+show("pets_ablation.py", "pets/ablation.json")
+
+# %% [markdown]
+# ## The swing-up that was learned
+
+# %%
+gif = ROOT / "docs" / "pets_cartpole.gif"
+if gif.exists():
+    display(Image(filename=str(gif)))
+else:
+    print("not here yet: docs/pets_cartpole.gif; imaginax train pets makes one like it")
+
+# %% [markdown]
+# ## Training it here
+#
+# One random trial and two trials of 40 steps with tiny networks. `imaginax train pets` is the real thing,
+# in minutes.
+
+# %%
+if RUN:
+    from imaginax.models.ensemble import EnsembleConfig
+    from imaginax.models.ensemble_fit import FitConfig
+    from imaginax.planners.shooting import ShootingConfig
+    from imaginax.runtime.run import train
+    from imaginax.systems import pets
+
+    smoke = pets.PetsConfig(
+        trials=2,
+        trial_steps=40,
+        model=EnsembleConfig(hidden=(32, 32), weight_decay=(0.0, 0.0, 0.0), particles=5),
+        fit=FitConfig(epochs=10),
+        planner=ShootingConfig(horizon=10, population=40, elites=5, iterations=2),
+    )
+    summary = train(pets.make(smoke), logdir=SCRATCH / "run")
+    print(f"return of a fresh episode: {summary['eval_return']:.1f}")
+    display(Image(filename=str(SCRATCH / "run" / "figures" / "return.png"), width=600))
+else:
+    print("RUN is False: nothing was trained here")
+
+# %%
+shutil.rmtree(SCRATCH)

@@ -1,0 +1,48 @@
+"""Replay against a deque."""
+
+from collections import deque
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaginax.data.replay import item_replay
+from imaginax.types import ConfigError
+
+
+@given(num_envs=st.integers(1, 3), rows=st.integers(1, 4), adds=st.integers(0, 12))
+def test_keeps_the_newest_items_like_a_deque(num_envs, rows, adds):
+    capacity = num_envs * rows
+    replay = item_replay({"x": jnp.zeros(2), "n": jnp.zeros((), jnp.int32)}, capacity, num_envs)
+    state, kept = replay.init(), deque(maxlen=capacity)
+    for step in range(adds):
+        numbers = np.arange(num_envs) + step * num_envs
+        state = replay.add(
+            state, {"x": jnp.stack([numbers, -numbers], -1) * 1.0, "n": jnp.asarray(numbers, jnp.int32)}
+        )
+        kept.extend(numbers.tolist())
+    items, count = replay.data(state)
+    assert int(count) == len(kept)
+    assert sorted(np.asarray(items["n"])[: int(count)].tolist()) == sorted(kept)
+    filled = np.asarray(items["n"])[: int(count)]
+    np.testing.assert_array_equal(np.asarray(items["x"])[: int(count), 1], -1.0 * filled)
+    if adds * num_envs <= capacity:
+        assert filled.tolist() == list(kept)  # in the order in which they came
+
+
+def test_adds_within_a_compiled_scan():
+    replay = item_replay(jnp.zeros(()), 6, 2)
+    fill = jax.jit(
+        lambda s: jax.lax.scan(lambda s, x: (replay.add(s, x), None), s, jnp.arange(8.0).reshape(4, 2))[0]
+    )
+    items, count = replay.data(fill(replay.init()))
+    assert int(count) == 6 and sorted(items.tolist()) == [2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("capacity", [0, 5])
+def test_a_capacity_that_does_not_fit_the_environments_is_refused(capacity):
+    with pytest.raises(ConfigError, match="capacity"):
+        item_replay(jnp.zeros(()), capacity, 2)

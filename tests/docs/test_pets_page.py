@@ -1,0 +1,131 @@
+"""docs/pets.md says what the code does: its tables of settings, its functions, its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaginax import envs
+from imaginax.models.ensemble import EnsembleConfig
+from imaginax.models.ensemble_fit import FitConfig
+from imaginax.planners.shooting import ShootingConfig
+from imaginax.systems import pets
+
+PAGE = Path(__file__).parents[2] / "docs" / "pets.md"
+TEXT = PAGE.read_text()
+
+
+def table(first_row: str) -> list[list[str]]:
+    """The cells of the table with this header or first row, the line of dashes left out."""
+    lines = TEXT[TEXT.index(first_row) :].split("\n\n")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+    return [row for row in rows if not set("".join(row)) <= {"-"}]
+
+
+def value(cell: str) -> Any:
+    """'0.1' -> 0.1, '3 x 500' -> (500, 500, 500), '0.1, 0.2' -> (0.1, 0.2), 'PE' -> 'PE'."""
+    if repeated := re.fullmatch(r"(\d+) x (\d+)", cell):
+        return (int(repeated[2]),) * int(repeated[1])
+    if "," in cell:
+        return tuple(map(value, cell.split(",")))
+    try:
+        return float(cell) if "." in cell else int(cell)
+    except ValueError:
+        return cell
+
+
+def published() -> dict[str, dict[str, Any]]:
+    """Environment -> row of the table of hyperparameters -> value."""
+    (_, *names), *rows = table("| | `pets_cartpole`")
+    assert len({row[0] for row in rows}) == len(rows)
+    return {name.strip("`"): {row[0]: value(row[i + 1]) for row in rows} for i, name in enumerate(names)}
+
+
+def config_of(env: str, rows: dict[str, Any]) -> pets.PetsConfig:
+    """The configuration that the table describes; a row that is not read here is an error."""
+    rows = dict(rows)
+    config = pets.PetsConfig(
+        env=env,
+        trials=rows.pop("trials"),
+        trial_steps=0,  # as many as the environment's own limit, which the next test compares
+        chunk_steps=pets.PAPER[env].chunk_steps,  # how often progress is shown: no result depends on it
+        model=EnsembleConfig(
+            kind=rows.pop("model"),
+            members=rows.pop("members"),
+            hidden=rows.pop("hidden layers"),
+            weight_decay=rows.pop("weight decay, layer by layer"),
+            propagation=rows.pop("propagation"),
+            particles=rows.pop("particles"),
+        ),
+        fit=FitConfig(
+            learning_rate=rows.pop("learning rate (Adam)"),
+            batch_size=rows.pop("batch"),
+            epochs=rows.pop("epochs a trial"),
+        ),
+        planner=ShootingConfig(
+            method="cem",
+            horizon=rows.pop("plan horizon"),
+            population=rows.pop("CEM population"),
+            elites=rows.pop("CEM elites"),
+            iterations=rows.pop("CEM iterations"),
+            alpha=rows.pop("CEM alpha"),
+            epsilon=rows.pop("CEM stops at variance"),
+        ),
+    )
+    assert list(rows) == ["trial steps"]
+    return config
+
+
+def test_published_hyperparameters_are_the_preset():
+    """Every field of the preset, also those that have no row: they must be at their defaults."""
+    assert {env: config_of(env, rows) for env, rows in published().items()} == pets.PAPER
+
+
+@pytest.mark.parametrize("env", pets.PAPER)
+def test_trial_steps_are_the_environments(env):
+    if env != "pets_cartpole":
+        pytest.importorskip("brax")
+    assert envs.make(env).spec.max_steps == published()[env]["trial steps"]
+
+
+def test_trials_of_preset_gpu():
+    (sentence,) = re.findall(r"with fewer trials: (.*?half-cheetah)\.", TEXT, re.DOTALL)
+    words = dict(zip(("cart-pole", "reacher", "pusher", "half-cheetah"), pets.GPU_TRIALS, strict=True))
+    found = re.findall(r"(\d+)\s+on the\s+([a-z-]+)", sentence)
+    assert {words[word]: int(number) for number, word in found} == pets.GPU_TRIALS
+
+
+def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted field names -> values."""
+    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    nested = [flat(v, f"{prefix}{k}.") for k, v in fields.items() if dataclasses.is_dataclass(v)]
+    plain = {prefix + k: v for k, v in fields.items() if not dataclasses.is_dataclass(v)}
+    return plain | {k: v for part in nested for k, v in part.items()}
+
+
+def test_preset_laptop_differs_as_listed():
+    paper, laptop = flat(pets.PAPER["pets_cartpole"]), flat(pets.preset("laptop", "pets_cartpole"))
+    names = paper.keys() - {"chunk_steps"}
+    differences = {name: (paper[name], laptop[name]) for name in names if paper[name] != laptop[name]}
+    _, *rows = table("| field | paper")
+    assert {name: (value(left), value(right)) for name, left, right in rows} == differences
+
+
+def test_functions_and_files_exist():
+    """Links to code name things that are there; every other relative link leads to a file."""
+    pairs = re.findall(r"\[`([\w.]+)`\]\(\.\./src/(imaginax/[\w/]+)\.py\)", TEXT)
+    assert len(pairs) > 10
+    for name, path in pairs:
+        module, _, attribute = name.rpartition(".")
+        assert f"imaginax.{module}" == path.replace("/", ".")
+        assert hasattr(importlib.import_module(f"imaginax.{module}"), attribute), name
+    links = re.findall(r"\]\((?!http|#)([^)#]+)\)", TEXT)
+    commands = re.findall(r"`(?:python )?(experiments/[\w/]+\.py)", TEXT)
+    missing = [link for link in links if not (PAGE.parent / link).exists()]
+    missing += [path for path in commands if not (PAGE.parents[1] / path).exists()]
+    assert len(commands) >= 4 and not missing

@@ -1,0 +1,134 @@
+"""PETS as a system: its schedule, what it stores, and that it learns."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.envs.diagnostics import lqr_optimal_return
+from imaginax.models.ensemble import EnsembleConfig
+from imaginax.models.ensemble_fit import FitConfig
+from imaginax.planners.shooting import ShootingConfig
+from imaginax.runtime.loop import make_chunk
+from imaginax.systems import pets
+from imaginax.types import ConfigError
+
+TINY = pets.PetsConfig(
+    env="diagnostic_lqr",
+    trials=4,
+    model=EnsembleConfig(members=2, particles=2, hidden=(32,), weight_decay=(0.0, 0.0)),
+    fit=FitConfig(epochs=60, learning_rate=3e-3),
+    planner=ShootingConfig(horizon=10, population=100, elites=10, iterations=4),
+)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A whole run, its state before and after each chunk, and how often each program was traced."""
+    system = pets.make(TINY)
+    state = jax.jit(system.init)(jax.random.key(0))
+    states, outputs, traces = [state], [], []
+    for stage in system.schedule:
+        chunk = make_chunk(system, stage)
+
+        def counted(state, index, chunk=chunk, stage=stage):
+            traces.append(stage.name)
+            return chunk(state, index)
+
+        compiled = jax.jit(counted)
+        for index in range(stage.chunks):
+            state, output = compiled(state, jnp.int32(index))
+            states.append(state)
+            outputs.append(output)
+    return system, states, outputs, traces
+
+
+def test_learns_the_linear_quadratic_task(trained):
+    """100 steps of experience cover most of the way from doing nothing to Riccati's optimum."""
+    system, states, outputs, _ = trained
+    assert [int(output.episodes) for output in outputs] == [1] * 5
+    episodes = jax.jit(lambda state: system.evaluate(state, jax.random.key(5)))(states[-1])
+    x = np.asarray(episodes.states.inner.inner.x)
+    assert x.shape == (20, 2)
+    optimum, got = float(lqr_optimal_return(jnp.asarray(x[0]))), float(episodes.returns[0])
+    idle, at = 0.0, x[0]
+    for _ in range(20):
+        idle -= at @ np.diag([1.0, 0.1]) @ at
+        at = np.array([[1.0, 0.2], [-0.1, 0.95]]) @ at
+    assert optimum + 1e-3 >= got > idle + 0.75 * (optimum - idle), (optimum, got, idle)
+
+
+def test_each_chunk_is_traced_once(trained):
+    assert sorted(set(trained[3])) == sorted(trained[3]) == ["control", "random"]
+
+
+def test_replay_holds_every_transition_in_order(trained):
+    """Consecutive rows of an episode join, and each is what the linear system really did."""
+    system, states, _, _ = trained
+    items, count = system.replay.data(states[-1].replay)
+    assert int(count) == 100 == int(states[-1].env_steps)
+    o, a, following = (np.asarray(x) for x in (items.observation, items.action, items.next_observation))
+    expected = o @ np.array([[1.0, 0.2], [-0.1, 0.95]]).T + a @ np.array([[0.02, 0.2]])
+    np.testing.assert_allclose(following, expected, atol=1e-5)
+    inner = np.arange(100) % 20 != 19
+    np.testing.assert_array_equal(following[:-1][inner[:-1]], o[1:][inner[:-1]])
+    assert not np.allclose(following[19], o[20])  # a reset lies between
+
+
+def test_the_first_trial_is_uniform_and_trains_nothing(trained):
+    system, states, _, _ = trained
+    actions = np.asarray(system.replay.data(states[1].replay)[0].action)[:20]
+    assert np.abs(actions).max() > 7 and np.abs(actions).max() <= 10 and abs(actions.mean()) < 4
+    jax.tree.map(np.testing.assert_array_equal, states[0].learner, states[1].learner)
+    assert int(states[1].updates) == 0 and int(states[-1].updates) == 4
+
+
+def test_the_plan_is_forgotten_between_trials(trained):
+    """After the last step of a trial the warm start is still there; the first decision must not use it."""
+    system, states, _, _ = trained
+    state = states[-1]
+    assert bool(state.timestep.first[0]) and np.abs(np.asarray(state.carry)).max() > 0
+    act = jax.jit(system.act)
+    used = act(state.learner, state.carry, state.timestep, jax.random.key(0))[1]
+    fresh = act(state.learner, jnp.zeros_like(state.carry), state.timestep, jax.random.key(0))[1]
+    np.testing.assert_array_equal(used, fresh)
+    later = state.timestep._replace(first=jnp.zeros(1, bool))
+    assert not np.array_equal(act(state.learner, state.carry, later, jax.random.key(0))[1], fresh)
+
+
+def test_chunks_within_a_trial_change_nothing_but_the_reports():
+    """One chunk of 20 steps, and four of 5: the same transitions."""
+    small = dataclasses.replace(TINY, trials=1, fit=FitConfig(epochs=2))
+    got = []
+    for steps in (0, 5):
+        system = pets.make(dataclasses.replace(small, chunk_steps=steps))
+        state = jax.jit(system.init)(jax.random.key(3))
+        for stage in system.schedule:
+            chunk = jax.jit(make_chunk(system, stage))
+            for index in range(stage.chunks):
+                state, _ = chunk(state, jnp.int32(index))
+        assert int(state.updates) == 1
+        got.append(system.replay.data(state.replay)[0].action)
+    np.testing.assert_allclose(got[0], got[1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("env", pets.PAPER)
+@pytest.mark.parametrize("name", ["gpu", "paper"])
+def test_presets_divide_their_trials(env, name):
+    config = pets.preset(name, env)
+    steps = {"pets_cartpole": 200, "pets_reacher": 150, "pets_pusher": 150, "pets_halfcheetah": 1000}[env]
+    assert steps % config.chunk_steps == 0
+    assert config.env == env and config.model.propagation == "TSinf" and config.model.kind == "PE"
+
+
+def test_impossible_settings_are_refused_before_compilation():
+    with pytest.raises(ConfigError, match="chunk_steps"):
+        pets.make(dataclasses.replace(TINY, chunk_steps=7))
+    with pytest.raises(ConfigError, match="trials"):
+        dataclasses.replace(TINY, trials=0)
+    with pytest.raises(ConfigError, match="preset paper"):
+        pets.preset("paper", "pendulum")
+    with pytest.raises(ConfigError, match="continuous"):
+        pets.make(dataclasses.replace(TINY, env="diagnostic_chain"))
