@@ -1,7 +1,7 @@
 """Speed of PETS at the published sizes, beside the machine's own limit and beside mbrl-lib.
 
     python benchmarks/pets.py                                    this library and the matrix rate
-    python benchmarks/pets.py --peer .venv-mbrl/bin/python       and mbrl-lib, in turn (benchmarks/peers/mbrl_lib.py)
+    python benchmarks/pets.py --peer .venv-mbrl/bin/python       and benchmarks/peers/mbrl_lib.py
 
 Every repeat times a large matrix product, then each program; the fraction of the machine's limit is the
 median over repeats of (operations of the networks' matrix products / seconds) / (rate of that product).

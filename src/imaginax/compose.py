@@ -23,7 +23,7 @@ def compose(env: Environment, model: WorldModel, planner: Planner) -> None:
     ]
     if missing:
         raise ConfigError(
-            f"the planner needs a world model with: {', '.join(missing)}; this one offers: {_names(model.can)}"
+            f"the planner needs a world model with: {', '.join(missing)}; it offers: {_names(model.can)}"
         )
 
 

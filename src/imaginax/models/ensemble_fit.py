@@ -124,11 +124,17 @@ def _in_front(chosen: Bool[Array, "R"]) -> Int[Array, "R"]:
 
 
 def fit_scaler(inputs: Float[Array, "R F"], used: Bool[Array, "R"]) -> Scaler:
-    """Mean and deviation of the used rows; a constant input (deviation below 1e-12) keeps its scale."""
+    """Mean and deviation of the used rows; a constant input (deviation below 1e-12) keeps its scale.
+
+    Moments are taken about the first row, so that a constant input has a deviation of exactly zero: rounding
+    would otherwise leave one of 1e-8, by which a reacher's goal, constant in the first trial, would be divided.
+    """
     weights = used[:, None] / jnp.maximum(used.sum(), 1)
-    mean = jnp.sum(weights * inputs, axis=0)
-    std = jnp.sqrt(jnp.sum(weights * jnp.square(inputs - mean), axis=0))
-    return Scaler(mean, jnp.where(std < 1e-12, 1.0, std))
+    origin = inputs[jnp.argmax(used)]
+    shifted = inputs - origin
+    mean = jnp.sum(weights * shifted, axis=0)
+    std = jnp.sqrt(jnp.sum(weights * jnp.square(shifted - mean), axis=0))
+    return Scaler(origin + mean, jnp.where(std < 1e-12, 1.0, std))
 
 
 def _run_epochs(step, members: int, config: FitConfig, learner: PyTree, data: Dataset, key: Array):

@@ -89,7 +89,7 @@ def forward(layers: Sequence[Layer], x: Float[Array, "K M F"]) -> Float[Array, "
 def forward_at_once(layers: Sequence[Layer], x: Float[Array, "*K M F"]) -> Float[Array, "*K M O"]:
     """One batched matrix product a layer; or, without the members' axis, one member."""
     for layer in layers[:-1]:
-        x = jax.nn.swish(x @ layer.kernel + layer.bias)
+        x = swish(x @ layer.kernel + layer.bias)
     return x @ layers[-1].kernel + layers[-1].bias
 
 
@@ -97,6 +97,12 @@ def forward_one_by_one(layers: Sequence[Layer], x: Float[Array, "K M F"]) -> Flo
     """One member after the other; only its narrow output is stacked with the others'."""
     members = (jax.tree.map(lambda w, k=k: w[k], layers) for k in range(len(x)))
     return jnp.stack([forward_at_once(member, rows) for member, rows in zip(members, x, strict=True)])
+
+
+def swish(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """x sigmoid(x), written with tanh, which XLA computes faster on a CPU than an exponential and a division."""
+    half = 0.5 * x
+    return half + half * jnp.tanh(half)
 
 
 def weight_decay(network: Any, rates: Sequence[float]) -> Float[Array, ""]:
