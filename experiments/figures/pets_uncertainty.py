@@ -1,4 +1,4 @@
-"""PETS Fig. 1, the one-dimensional toy: what D, P, DE and PE know about a noisy function, and what they know that they don't.
+"""PETS Fig. 1, the toy: what D, P, DE and PE know of a noisy function, and know that they do not.
 
     python experiments/figures/pets_uncertainty.py          draws results/pets/uncertainty.png
     python experiments/figures/pets_uncertainty.py --run    trains the four models again (a minute) first

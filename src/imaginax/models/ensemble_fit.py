@@ -1,4 +1,4 @@
-"""Training of ensemble dynamics: all members and all epochs in one compiled loop (Chua et al. 2018, A.1).
+"""Training of ensemble dynamics: all members and all epochs in one compiled loop, as PETS's own code does.
 
 Each call draws fresh bootstraps (N of N rows with replacement, one set a member), refits the input
 scaler on all training rows, and continues from the current weights. The number of rows is a traced
@@ -127,7 +127,7 @@ def fit_scaler(inputs: Float[Array, "R F"], used: Bool[Array, "R"]) -> Scaler:
     """Mean and deviation of the used rows; a constant input (deviation below 1e-12) keeps its scale.
 
     Moments are taken about the first row, so that a constant input has a deviation of exactly zero: rounding
-    would otherwise leave one of 1e-8, by which a reacher's goal, constant in the first trial, would be divided.
+    would leave one of 1e-8, by which a reacher's goal, constant in the first trial, would be divided.
     """
     weights = used[:, None] / jnp.maximum(used.sum(), 1)
     origin = inputs[jnp.argmax(used)]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-MANY_ROWS = 64  # from here on plain matrix products win on a CPU; measured by benchmarks/ensemble_forms.py
+MANY_ROWS = 64  # from here on plain matrix products win on a CPU; see benchmarks/ensemble_forms.py
 
 
 class Layer(NamedTuple):
@@ -100,7 +100,7 @@ def forward_one_by_one(layers: Sequence[Layer], x: Float[Array, "K M F"]) -> Flo
 
 
 def swish(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """x sigmoid(x), written with tanh, which XLA computes faster on a CPU than an exponential and a division."""
+    """x sigmoid(x), by tanh, which XLA computes faster on a CPU than an exponential and a division."""
     half = 0.5 * x
     return half + half * jnp.tanh(half)
 

@@ -1,4 +1,4 @@
-"""The cross-entropy method with the exact semantics of PETS (Chua et al. 2018, appendix A.2).
+"""The cross-entropy method with the exact semantics of PETS (Chua et al. 2018, section 5, and its code).
 
 A decision starts from the previous solution, shifted by one step and padded with zeros, and from the
 variance ((high - low) / 4)^2. Samples are normals truncated at two standard deviations, whose variance is
