@@ -4,7 +4,8 @@
     python experiments/figures/pets_returns.py --run    runs PETS again first: preset laptop, five seeds
 
 The paper plots the best trial so far, averaged over runs; both that and the plain return are drawn. The
-baseline is Stable-Baselines3's SAC on the same environment (experiments/baselines/sac_cartpole.py).
+baseline is Stable-Baselines3's SAC on the same environment (experiments/baselines/sac_cartpole.py), the
+dashed line PETS's published CEM on the true rules: what planning could reach with a perfect model.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from imaginax.runtime import plotting
 
 ROOT = Path(__file__).parents[2]
 PETS = ROOT / "results" / "pets" / "cartpole_laptop.json"
+BOUND = ROOT / "results" / "mpc" / "cartpole_cem.json"
 BASELINE = ROOT / "results" / "baselines" / "sac_cartpole.json"
-LOGDIR = ROOT / "runs" / "pets-figure-3"
+LOGDIR = ROOT / "runs" / "figure-3"
 TRIAL = 200
 
 
 def run() -> None:
     """Five seeds at once; going on with a run that was stopped."""
-    if cli.main(["train", "pets", "--preset", "laptop", "--seeds", "5", "--logdir", str(LOGDIR)]):
-        sys.exit("the run failed")
-    plotting.write_results(PETS, plotting.results_record(LOGDIR))
+    for result, system, preset in ((PETS, "pets", "laptop"), (BOUND, "mpc", "cem")):
+        logdir = LOGDIR / system
+        if cli.main(["train", system, "--preset", preset, "--seeds", "5", "--logdir", str(logdir)]):
+            sys.exit("the run failed")
+        plotting.write_results(result, plotting.results_record(logdir))
 
 
 def draw() -> Path:
@@ -54,6 +58,9 @@ def draw() -> Path:
                 axes.fill_between(
                     trials, values.min(0), values.max(0), color=line.get_color(), alpha=0.18, lw=0
                 )
+        bound = plotting.read_curve(BOUND).returns.mean()
+        for axes in (plain, best):
+            axes.axhline(bound, color="#888888", linestyle="--", linewidth=1.2, label="CEM on the true rules")
         plain.set(
             title="return of each trial",
             xlabel="trial (8 s of experience each)",

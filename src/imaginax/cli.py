@@ -6,6 +6,7 @@ Modules are imported by the command that needs them, so that `--help` and a mist
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return options.run(options, overrides)
     except SystemExit as request:  # argparse and tyro end the process after --help and after an error
         return request.code if isinstance(request.code, int) else 0
+    except BrokenPipeError:  # `imaginax list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except Exception as error:

@@ -40,7 +40,7 @@ def _load(name: str) -> SystemEntry:
     return importlib.import_module(f"imaginax.systems.{name}").ENTRY
 
 
-SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in ("pets",)}
+SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in ("pets", "mpc")}
 
 
 def entry(name: str) -> SystemEntry:

@@ -1,0 +1,109 @@
+"""Planning with the true rules: the upper bound for every system that plans in a model it had to learn.
+
+    for each step of each trial:
+        sample action sequences and step the environment's own rules with them   -> planners, models.rules
+        execute the first action
+
+Nothing is learned. The planner sees the environment's state, which the rules need.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax.numpy as jnp
+
+from imaginax import envs
+from imaginax.compose import compose
+from imaginax.data.replay import item_replay
+from imaginax.envs.wrappers import privileged, training_environment
+from imaginax.models.rules import rules
+from imaginax.planners.mpc import make_mpc
+from imaginax.planners.shooting import ShootingConfig, make_planner
+from imaginax.runtime.evaluation import run_episodes
+from imaginax.systems import SystemEntry
+from imaginax.types import ConfigError, Stage, System, SystemState
+
+
+@dataclasses.dataclass(frozen=True)
+class MpcConfig:
+    """A planner on the rules of an environment.
+
+    Attributes:
+        env: name of the environment (`imaginax list`).
+        trials: episodes that are played.
+        trial_steps: steps of a trial; 0 takes the environment's own limit.
+        eval_episodes: episodes of the final evaluation.
+        planner: the controller.
+    """
+
+    env: str = "pets_cartpole"
+    trials: int = 1
+    trial_steps: int = 0
+    eval_episodes: int = 1
+    planner: ShootingConfig = ShootingConfig()
+
+    def __post_init__(self):
+        if self.trials < 1 or self.eval_episodes < 1 or self.trial_steps < 0:
+            raise ConfigError("trials and eval_episodes must be at least 1, trial_steps not negative")
+
+
+def make(config: MpcConfig) -> System:
+    """The system of a configuration.
+
+    Raises:
+        ConfigError: if the environment and the planner do not fit together.
+    """
+    env = privileged(envs.make(config.env, max_steps=config.trial_steps or None))
+    model = rules(env)
+    planner = make_planner(env.spec, model, config.planner)
+    compose(env, model, planner)
+    vector = training_environment(env, 1)
+    replay = item_replay(jnp.zeros(()), env.spec.max_steps, num_envs=1)  # the rewards of the newest trial
+    act = make_mpc(model, planner, params_of=lambda learner: learner)
+
+    def init(key) -> SystemState:
+        state, timestep = vector.init(key)
+        zero = jnp.zeros((), jnp.int32)
+        return SystemState((), replay.init(), state, timestep, planner.init(1), key, zero, zero)
+
+    def evaluate(state: SystemState, key):
+        return run_episodes(env, act, planner.init, state.learner, key, episodes=config.eval_episodes)
+
+    return System(
+        name="mpc",
+        config=config,
+        environment=vector,
+        replay=replay,
+        init=init,
+        act=act,
+        learn=lambda learner, memory, key: (learner, {}),
+        record=lambda timestep, action, following, extras: following.reward,
+        evaluate=evaluate,
+        schedule=(Stage("control", chunks=config.trials, env_steps=env.spec.max_steps),),
+    )
+
+
+# A plan on the rules of an analytic environment costs milliseconds, so the published search fits a laptop.
+PRESETS = {
+    "cem": MpcConfig(),
+    "icem": MpcConfig(planner=ShootingConfig("icem", population=60, elites=10, iterations=3)),
+    "mppi": MpcConfig(planner=ShootingConfig("mppi", population=400, iterations=3, temperature=0.1)),
+    "random": MpcConfig(planner=ShootingConfig("random", population=2000)),
+}
+
+
+def preset(name: str, env: str | None) -> MpcConfig:
+    """One of the planners, on an environment of choice."""
+    return dataclasses.replace(PRESETS[name], env=env or PRESETS[name].env)
+
+
+ENTRY = SystemEntry(
+    name="mpc",
+    summary="planning with the true rules, nothing learned: the upper bound of PETS",
+    config=MpcConfig,
+    preset=preset,
+    presets=tuple(PRESETS),
+    environments=tuple(name for name in envs.names() if name != "diagnostic_chain"),
+    make=make,
+)

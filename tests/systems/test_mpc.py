@@ -1,0 +1,35 @@
+"""Planning with the true rules comes close to the known optimum, from the command line's own entry."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.envs.diagnostics import lqr_optimal_return
+from imaginax.runtime.loop import make_chunk
+from imaginax.systems import mpc
+from imaginax.types import ConfigError
+
+
+def test_a_trial_is_near_the_optimum():
+    config = mpc.preset("cem", "diagnostic_lqr")
+    system = mpc.make(dataclasses.replace(config, planner=dataclasses.replace(config.planner, horizon=12, iterations=8)))
+    state = jax.jit(system.init)(jax.random.key(2))
+    optimum = float(lqr_optimal_return(state.timestep.observation.inner.x)[0])
+    _, output = jax.jit(make_chunk(system, system.schedule[0]))(state, jnp.int32(0))
+    assert int(output.episodes) == 1
+    np.testing.assert_allclose(output.episode_return, optimum, rtol=0.05)
+    assert float(output.episode_return) <= optimum + 1e-4
+
+
+@pytest.mark.parametrize("name", mpc.PRESETS)
+def test_presets_are_what_their_names_say(name):
+    assert mpc.preset(name, "pendulum").planner.method == name
+    assert mpc.preset(name, "pendulum").env == "pendulum"
+
+
+def test_discrete_actions_are_refused():
+    with pytest.raises(ConfigError, match="continuous"):
+        mpc.make(mpc.preset("cem", "diagnostic_chain"))
