@@ -2,6 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -65,11 +70,11 @@ show("pets_uncertainty.py", "pets/uncertainty.json")
 # %% [markdown]
 # ## Return against trials
 #
-# The swing-up of the cart-pole (Fig. 3), beside soft actor-critic on the same task. A trial is 200 steps,
-# eight seconds.
+# The swing-up of the cart-pole (Fig. 3), beside soft actor-critic on the same task and planning with the
+# true rules. A trial is 200 steps, eight seconds.
 
 # %%
-show("pets_returns.py", "pets/cartpole_laptop.json", "baselines/sac_cartpole.json")
+show("pets_returns.py", "pets/cartpole_laptop.json", "mpc/cartpole_cem.json", "baselines/sac_cartpole.json")
 
 # %% [markdown]
 # ## Which part matters

@@ -11,13 +11,14 @@ import pytest
 
 from imaginax import cli, systems
 from imaginax.types import ConfigError
+from tests.runtime import toy_system
 
-RUNTIME = Path(__file__).parent / "runtime"
+ROOT = Path(__file__).parents[1]
 
 SCRIPT = f"""
 import sys
-sys.path.insert(0, {str(RUNTIME)!r})
-import toy_system
+sys.path.insert(0, {str(ROOT)!r})
+from tests.runtime import toy_system
 from imaginax import cli, systems
 systems.SYSTEMS["toy"] = lambda: toy_system.ENTRY
 sys.exit(cli.main(sys.argv[1:]))
@@ -27,9 +28,6 @@ sys.exit(cli.main(sys.argv[1:]))
 @pytest.fixture(autouse=True)
 def toy(monkeypatch, tmp_path):
     """The toy is a registered system, and the working directory is empty."""
-    monkeypatch.syspath_prepend(str(RUNTIME))
-    import toy_system
-
     monkeypatch.setitem(systems.SYSTEMS, "toy", lambda: toy_system.ENTRY)
     monkeypatch.chdir(tmp_path)
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-import toy_system
-from toy_system import ToyConfig
 
 from imaginax.runtime import config
 from imaginax.types import ConfigError
+from tests.runtime import toy_system
+from tests.runtime.toy_system import ToyConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,14 +10,14 @@ import imageio.v3 as iio
 import jax
 import numpy as np
 import pytest
-import toy_system
-from toy_system import FitConfig, ToyConfig
 
 from imaginax.runtime import checkpoint, run
 from imaginax.runtime.metrics import read_metrics
 from imaginax.runtime.run import NonFinite, Saving, train
 from imaginax.runtime.run_directory import RunError, read_json
 from imaginax.types import ConfigError
+from tests.runtime import toy_system
+from tests.runtime.toy_system import FitConfig, ToyConfig
 
 LAST = 5  # chunks of the toy: one random, four of learning
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
-import toy_system
 
 from imaginax.runtime import run_directory
 from imaginax.runtime.run_directory import RunError, open_run, read_json, read_run, write_json
 from imaginax.types import ConfigError
+from tests.runtime import toy_system
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from imaginax.types import ConfigError
 
 def test_a_trial_is_near_the_optimum():
     config = mpc.preset("cem", "diagnostic_lqr")
-    system = mpc.make(dataclasses.replace(config, planner=dataclasses.replace(config.planner, horizon=12, iterations=8)))
+    system = mpc.make(
+        dataclasses.replace(config, planner=dataclasses.replace(config.planner, horizon=12, iterations=8))
+    )
     state = jax.jit(system.init)(jax.random.key(2))
     optimum = float(lqr_optimal_return(state.timestep.observation.inner.x)[0])
     _, output = jax.jit(make_chunk(system, system.schedule[0]))(state, jnp.int32(0))
