@@ -68,9 +68,11 @@ def draw() -> Path:
             ylim=(-25, 200),
         )
         best.set(title="best trial so far", xlabel="trial (8 s of experience each)")
-        plain.set_xscale("log")
-        best.set_xscale("log")
-        best.legend(loc="upper left")
+        for axes in (plain, best):
+            axes.set_xscale("log")
+            axes.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+            axes.minorticks_off()
+        best.legend(loc="center right")
         path = ROOT / "results" / "pets" / "returns.png"
         figure.savefig(path)
     return path
