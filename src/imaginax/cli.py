@@ -1,4 +1,4 @@
-"""The command line: `imaginax train`, `list`, `eval` and `plot`.
+"""The command line: `imaginax train`, `list`, `eval`, `plot` and `export`.
 
 Modules are imported by the command that needs them, so that `--help` and a mistyped word answer at once.
 """
@@ -19,6 +19,7 @@ _EXAMPLES = """examples:
   imaginax train pets --env pendulum --seeds 5   another environment, five seeds at once
   imaginax eval runs/pets-pets_cartpole-laptop   play episodes with what was learned
   imaginax plot runs/a runs/b --output ab.png    compare runs
+  imaginax export pets --platform tpu            its programs, lowered for a TPU from any machine
 
 The same train command again goes on where the run stopped; Ctrl-C saves first.
 """
@@ -96,6 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     plot.add_argument("sources", nargs="+", metavar="LOGDIR", help="run directories or results files")
     plot.add_argument("--output", type=Path, default=Path("return.png"), metavar="FILE", help="an image")
     plot.set_defaults(run=_plot)
+    export = commands.add_parser("export", help="lower programs for tpu, cuda or cpu", allow_abbrev=False)
+    export.add_argument("system", metavar="SYSTEM", help="a system, or all")
+    export.add_argument("--preset", metavar="P", help="default: the system's first")
+    export.add_argument("--env", metavar="E", help="default: the preset's")
+    export.add_argument(
+        "--platform", nargs="+", default=["tpu", "cuda", "cpu"], metavar="P", help="default: all"
+    )
+    export.add_argument("--output", type=Path, default=Path("build/export"), metavar="DIR")
+    export.set_defaults(run=_export)
     return parser
 
 
@@ -205,6 +215,26 @@ def _evaluate(options: argparse.Namespace, overrides: list[str]) -> int:
     report.write_episode(directory, system, evaluation)
     if system.environment.render:
         print(f"  {directory.media / 'episode.gif'}")
+    return 0
+
+
+def _export(options: argparse.Namespace, overrides: list[str]) -> int:
+    from imaginax import systems
+    from imaginax.runtime import export
+
+    print(f"{'program':<24}{'platform':<10}{'kilobytes':>10}{'seconds':>9}")
+    for name in systems.SYSTEMS if options.system == "all" else [options.system]:
+        entry = systems.entry(name)
+        system = entry.make(entry.preset(options.preset or entry.presets[0], options.env))
+        for program, (function, arguments) in export.programs(system).items():
+            for platform in options.platform:
+                made = export.export(program, function, arguments, platform)
+                export.write(options.output / name, made)
+                size = len(made.data) / 1000
+                print(
+                    f"{name + ' ' + program:<24}{platform:<10}{size:>10.0f}{made.seconds:>9.1f}", flush=True
+                )
+    print(f"written to {options.output}")
     return 0
 
 
