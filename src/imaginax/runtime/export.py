@@ -81,7 +81,7 @@ def export(
 
 
 def load(data: bytes) -> Callable[..., list[jax.Array]]:
-    """The program of `Exported.data`: from the leaves of the arguments, keys as words, to those of the results."""
+    """The program of `Exported.data`: leaves of the arguments, keys as words, to leaves of the results."""
     return jax.jit(jax.export.deserialize(bytearray(data)).call)
 
 
