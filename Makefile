@@ -24,7 +24,7 @@ run: $(STAMP) ## PETS learns to swing a cart-pole up, in a few minutes
 	$(BIN)/imaginax train pets --preset laptop --logdir $(LOGDIR)
 	@echo
 	@echo "learning curve  $(LOGDIR)/figures/return.png"
-	@echo "best episode    $(LOGDIR)/media/episode.gif"
+	@echo "the swing-up    $(LOGDIR)/media/episode.gif"
 
 test: $(STAMP) ## the tests; TESTS=tests/envs for a part of them
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --durations=10 $(TESTS)
