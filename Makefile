@@ -15,7 +15,7 @@ NEWEST_PYTHON ?= $(shell for p in python3.12 "$$(pyenv root 2>/dev/null)"/versio
 	do "$$p" -c 'import ensurepip' 2>/dev/null && echo "$$p" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-newest newest-python figures bench export lint lock clean
+.PHONY: help run test test-newest newest-python contract figures bench export lint lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,12 +32,15 @@ test: $(STAMP) ## the tests; TESTS=tests/envs for a part of them
 test-newest: ## the quick tests on python 3.12 with the newest releases that pyproject.toml allows
 	@test -n "$(NEWEST_PYTHON)" || { echo "No python3.12 here: name one with NEWEST_PYTHON=..." >&2; exit 1; }
 	"$(NEWEST_PYTHON)" -m venv --clear .venv-newest
-	.venv-newest/bin/$(INSTALL) -e ".[brax,export,test]"
+	.venv-newest/bin/$(INSTALL) -e ".[brax,export,gym,test]"
 	.venv-newest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" \
 		-W default::DeprecationWarning $(TESTS)
 
 newest-python:
 	@echo "$(NEWEST_PYTHON)"
+
+contract: $(STAMP) ## what holds for every system, with a table of figures (docs/PROMISES.md)
+	$(BIN)/python -m pytest -q tests/contract
 
 figures: $(STAMP) ## draw every figure from results/
 	@for script in experiments/figures/*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
@@ -56,7 +59,7 @@ lint: $(STAMP) ## ruff and pyright
 lock: $(STAMP) ## write requirements.txt anew from pyproject.toml; versions already in it stay
 	$(BIN)/$(INSTALL) pip-tools
 	mkdir -p build && cp requirements.txt build/pins.txt
-	$(BIN)/pip-compile -q --extra brax --extra export --extra test --strip-extras --no-header --no-annotate \
+	$(BIN)/pip-compile -q --extra brax --extra export --extra gym --extra test --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --output-file build/pins.txt pyproject.toml
 	{ grep '^#' requirements.txt; grep '==' build/pins.txt; } > build/requirements.txt
 	mv build/requirements.txt requirements.txt

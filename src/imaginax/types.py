@@ -143,6 +143,10 @@ class Environment(NamedTuple):
     observations, where the task publishes it: planners with a learned model need it.
     It acts on the last axis and accepts any leading axes.
     `render(state)` gives a uint8 image [H, W, 3].
+
+    An environment that is no JAX program has `host(n, processes=False, render=False)`, which opens n real
+    copies (`envs.host_vector.HostVector`); its `init` is a placeholder of the right shapes and its `step`
+    cannot be compiled.
     """
 
     spec: EnvSpec
@@ -151,6 +155,7 @@ class Environment(NamedTuple):
     render: Callable[[State], Array] | None = None
     reward: Callable[[Array, Array, Array], Array] | None = None
     features: Features | None = None
+    host: Callable[..., Any] | None = None
 
 
 class Transition(NamedTuple):

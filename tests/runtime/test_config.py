@@ -129,3 +129,12 @@ def test_differences_are_listed_field_by_field():
     old, new = ({"seeds": 1, "config": {"fit": {"rate": rate}, "a": [1]}} for rate in (0.1, 0.2))
     assert config.differences(old, new) == ["config.fit.rate: 0.1 -> 0.2"]
     assert config.differences({"a": 1}, {"b": 2}) == ["a: 1 -> None", "b: None -> 2"]
+
+
+def test_checks_of_a_group_name_their_field_first():
+    """tyro's own introduction, which names a class, is left out."""
+    with pytest.raises(ConfigError) as refused:
+        parse("--fit.rate", "-1")
+    assert str(refused.value) == "fit.rate must be positive, got -1.0"
+    with pytest.raises(ConfigError, match=r"^unexpected words \(a field begins with --\): stray"):
+        parse("stray")

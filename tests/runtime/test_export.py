@@ -7,6 +7,7 @@ import pytest
 
 from imaginax.runtime import export
 from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.run_directory import RunError
 from imaginax.types import ConfigError
 from tests.runtime import toy_system
 
@@ -49,8 +50,33 @@ def test_a_host_callback_cannot_be_exported():
         jax.debug.print("{}", x)
         return x
 
-    with pytest.raises(ValueError, match="platform"):
-        export.export("leaky", leaky, (jnp.zeros(3),), "tpu")
+    for platform in export.PLATFORMS:
+        with pytest.raises(RunError, match="leaky calls the host"):
+            export.export("leaky", leaky, (jnp.zeros(3),), platform)
+
+
+def test_what_a_platform_lacks_is_one_line():
+    """Eigenvalues of a general matrix: no TPU has them."""
+    with pytest.raises(RunError, match="spectrum cannot be exported for tpu: .*eig") as failure:
+        export.export("spectrum", jnp.linalg.eigvals, (jnp.eye(3),), "tpu")
+    assert "\n" not in str(failure.value)
+
+
+def test_costs_and_memory_come_with_the_program(system):
+    function, arguments = jnp.matmul, (jnp.ones((500, 8)), jnp.ones((8, 4)))
+    exported = export.export("product", function, arguments, "cpu")
+    assert exported.costs.flops == 2 * 500 * 8 * 4
+    assert exported.costs.bytes == 4 * (500 * 8 + 8 * 4 + 500 * 4)
+    needs = export.peak_memory(function, arguments)
+    assert exported.costs.bytes <= needs <= 2 * exported.costs.bytes
+
+
+def test_where_the_host_steps_the_environment_act_and_learn_are_the_programs(system):
+    """A chunk would contain the environment, which is no JAX program."""
+    hosted = system._replace(environment=system.environment._replace(host=lambda n, seed: None))
+    made = export.programs(hosted)
+    assert set(made) == {"act", "learn_learn"}
+    assert len(export.export("learn", *made["learn_learn"], "tpu").data) > 500
 
 
 def test_unknown_platforms_are_refused():

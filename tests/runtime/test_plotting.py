@@ -5,6 +5,7 @@ import json
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from imaginax.runtime import plotting
 from imaginax.runtime.metrics import Logger
@@ -21,13 +22,15 @@ def curve(label="pets", seeds=3, rise=40.0):
 
 
 def lines(path, curves, monkeypatch, **options):
-    """What is drawn: (label, x, y) of every line, and the number of bands."""
+    """What is drawn: (label, x, y) of every line, the paths of the bands, and the legend's words."""
     seen = {}
 
     def keep(figure, path):
         axes = figure.axes[0]
         seen["lines"] = [(line.get_label(), *line.get_data()) for line in axes.lines]
-        seen["bands"] = len(axes.collections)
+        seen["bands"] = [band.get_paths()[0].vertices for band in axes.collections]
+        seen["legend"] = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+        seen["axes"] = (axes.get_title("left"), axes.get_xlabel(), axes.get_ylabel())
         return path
 
     monkeypatch.setattr(plotting, "_save", keep)
@@ -35,28 +38,71 @@ def lines(path, curves, monkeypatch, **options):
     return seen
 
 
-def test_one_run_shows_its_mean_and_its_seeds(tmp_path, monkeypatch):
+def test_one_run_shows_its_iqm_its_band_and_its_seeds(tmp_path, monkeypatch):
     ragged = curve()
     ragged.returns[:, 0] = np.nan  # no episode ended in the first chunk
     ragged.returns[1, 2] = np.nan
-    seen = lines(tmp_path / "a.png", [ragged], monkeypatch)
-    assert seen["bands"] == 0 and len(seen["lines"]) == 4
+    seen = lines(tmp_path / "a.png", [ragged], monkeypatch, title="T", xlabel="x")
+    assert len(seen["bands"]) == 1 and len(seen["lines"]) == 4
     label, x, y = seen["lines"][0]
-    assert label == "pets, mean of 3 seeds"
+    assert label == "pets: IQM of 3 seeds, 95% bootstrap interval" and seen["legend"] == [label]
     np.testing.assert_array_equal(x, STEPS[1:])
     np.testing.assert_allclose(y, [41, 81, 121, 161])
+    for seed, (_, x, y) in enumerate(seen["lines"][1:]):
+        np.testing.assert_array_equal(x, STEPS)
+        np.testing.assert_array_equal(y, ragged.returns[seed])
+    low, high = seen["bands"][0][:, 1].min(), seen["bands"][0][:, 1].max()
+    assert 40 <= low < 41 and 161 < high <= 162
+    assert seen["axes"] == ("T", "x", "return")
 
 
 def test_several_runs_show_bands_and_references(tmp_path, monkeypatch):
-    curves = [curve("a"), curve("b", seeds=1)]
-    seen = lines(tmp_path / "a.png", curves, monkeypatch, references={"published": 180.0})
-    assert seen["bands"] == 1
-    assert [label for label, _, _ in seen["lines"]] == ["a, mean of 3 seeds", "b", "published"]
+    curves = [curve("a"), curve("b", seeds=1), curve("c", seeds=2)]
+    references = {"published": 180.0, "best": 190.0}
+    seen = lines(tmp_path / "a.png", curves, monkeypatch, statistic="mean", references=references)
+    assert len(seen["bands"]) == 2
+    assert seen["legend"] == [label for label, _, _ in seen["lines"]]
+    assert seen["legend"] == [
+        "a: mean of 3 seeds, 95% bootstrap interval",
+        "b",
+        "c: mean of 2 seeds, lowest to highest",
+        "published",
+        "best",
+    ]
 
 
-def test_a_curve_without_a_label_tells_its_seeds(tmp_path, monkeypatch):
+def test_a_curve_without_a_label_tells_its_seeds_and_one_seed_needs_no_legend(tmp_path, monkeypatch):
     seen = lines(tmp_path / "a.png", [curve("")], monkeypatch)
-    assert seen["lines"][0][0] == "mean of 3 seeds"
+    assert seen["legend"] == ["IQM of 3 seeds, 95% bootstrap interval"]
+    assert lines(tmp_path / "a.png", [curve("", seeds=1)], monkeypatch)["legend"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (1500, "1500"), (20_000, "20k"), (1.5e6, "1.5M"), (-2e9, "-2G"), (0.25, "0.25")],
+)
+def test_ticks_are_short(value, text):
+    assert plotting._short(float(value)) == text
+
+
+@pytest.mark.parametrize("entries", [1, 9])
+def test_nothing_overlaps(tmp_path, monkeypatch, entries):
+    """The legend hides no line, and all words are inside the figure, however many there are."""
+    found = {}
+
+    def keep(figure, path):
+        FigureCanvasAgg(figure).draw()
+        boxes = [figure.axes[0].get_tightbbox(), figure.legends[0].get_window_extent()]
+        found.update(boxes=boxes, figure=figure.bbox)
+        return path
+
+    monkeypatch.setattr(plotting, "_save", keep)
+    learning_curve(tmp_path / "a.png", [curve(f"dreamer_v2 on cheetah_run {i}") for i in range(entries)])
+    axes, legend = found["boxes"]
+    assert axes.y0 >= legend.y1 and axes.height > 250
+    for box in (axes, legend):
+        assert box.x0 >= 0 and box.y0 >= 0
+        assert box.x1 <= found["figure"].x1 and box.y1 <= found["figure"].y1
 
 
 def test_the_image_is_written_and_pyplot_is_left_alone(tmp_path):
@@ -86,7 +132,10 @@ def run(tmp_path):
     write_json(directory.config, record)
     with Logger(directory) as logger:
         for step, values in enumerate([[np.nan, np.nan], [1.0, 3.0], [5.0, np.nan]], 1):
-            logger.log(step, 200 * step, 1.0, stage="s", metrics={"episode_return": np.array(values)})
+            metrics = {"episode_return": np.array(values)} | (
+                {"loss": np.array([0.25, 0.5])} if step == 3 else {}
+            )
+            logger.log(step, 200 * step, float(step), stage="s", metrics=metrics)
     write_json(
         directory.summary,
         {"status": "finished", "wall_s": 9.5, "eval_return": 4.0, "best_return_per_seed": [5.0, 3.0]},
@@ -101,6 +150,14 @@ def test_a_run_is_read_back(run):
     np.testing.assert_array_equal(found.returns, [[1.0, 5.0], [3.0, np.nan]])
 
 
+def test_another_metric_and_seconds_are_read_by_name(run):
+    found = plotting.read_curve(run.path, metric="loss", x="wall_s")
+    np.testing.assert_array_equal(found.env_steps, [3.0])
+    np.testing.assert_array_equal(found.returns, [[0.25], [0.5]])
+    with pytest.raises(ConfigError, match="run holds no value of 'los'; did you mean loss?"):
+        plotting.read_curve(run.path, metric="los")
+
+
 def test_results_have_the_schema_and_come_back(run, tmp_path):
     record = plotting.results_record(run.path, note="x")
     assert set(record) == {*plotting.RESULT_FIELDS, "note"}
@@ -112,6 +169,8 @@ def test_results_have_the_schema_and_come_back(run, tmp_path):
     again = plotting.read_curve(path)
     assert again.label == "pets cartpole"
     np.testing.assert_array_equal(again.returns, [[1.0, 5.0], [3.0, np.nan]])
+    with pytest.raises(ConfigError, match="has episode_return by env_steps only; name the run directory"):
+        plotting.read_curve(path, x="wall_s")
 
 
 def test_what_is_no_result_is_refused(run, tmp_path):

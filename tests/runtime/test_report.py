@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import imageio.v3 as iio
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,6 +39,19 @@ def test_an_environment_without_a_picture_has_no_gif(tmp_path):
     evaluation = Evaluation(np.zeros((1, 1), np.float32), {"lane": jnp.zeros(4)}, 0.0)
     report.write_episode(directory, make_system(), evaluation)
     assert not directory.media.exists()
+
+
+def test_frames_that_were_seen_become_the_gif(tmp_path):
+    directory = report.RunDirectory(tmp_path)
+    frames = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3)).astype(np.uint8)
+    evaluation = Evaluation(np.zeros((1, 1), np.float32), None, 0.0, frames)
+    report.write_episode(directory, make_system(), evaluation)
+    assert iio.imread(directory.media / "episode.gif").shape == frames.shape
+    drawn = make_system(
+        render=lambda state: state["lane"][:, None, None, None] * jnp.ones((8, 8, 3), jnp.uint8)
+    )
+    report.write_episode(report.RunDirectory(tmp_path / "none"), drawn, evaluation._replace(frames=None))
+    assert not (tmp_path / "none").exists(), "an episode of the host that could not be drawn has no states"
 
 
 RECORD = {"system": "s", "env": "e", "preset": None, "seeds": 2, "seed": 0, "device": {}, "versions": {}}

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from imaginax.runtime.run_directory import RunError
-from imaginax.runtime.video import frames_per_second, write_gif
+from imaginax.runtime.video import frames_per_second, write_gif, write_strip
 
 
 def frames(count):
@@ -32,7 +32,19 @@ def test_frames_per_second():
     assert frames_per_second(0.0) == 10
 
 
+@pytest.mark.parametrize(("count", "shown"), [(9, [0, 4, 8]), (2, [0, 1]), (1, [0])])
+def test_a_strip_has_the_first_and_the_last_frame_and_some_between(tmp_path, count, shown):
+    path = write_strip(tmp_path / "new" / "a.png", frames(count), pictures=3)
+    with Image.open(path) as image:
+        seen = np.asarray(image)
+    assert seen.shape == (6, 8 * len(shown) + 2 * (len(shown) - 1), 3)
+    assert seen[0, ::10, 0].tolist() == frames(count)[shown, 0, 0, 0].tolist()
+    assert (seen[:, 8:10] == 255).all()
+
+
 def test_a_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot write"):
         write_gif(tmp_path / "file" / "a.gif", frames(2), fps=10.0)
+    with pytest.raises(RunError, match="cannot write"):
+        write_strip(tmp_path / "file" / "a.png", frames(2))

@@ -164,4 +164,13 @@ def preset(name: str, env: str | None) -> ToyConfig:
     return ToyConfig(chunks={"tiny": 4, "long": 400}[name])
 
 
-ENTRY = SystemEntry("toy", "A line's slope.", ToyConfig, preset, ("tiny", "long"), ("toy_walk",), make)
+ENTRY = SystemEntry(
+    "toy",
+    "A line's slope.",
+    ToyConfig,
+    preset,
+    ("tiny", "long"),
+    ("toy_walk",),
+    make,
+    reaches=-10.0,  # -15 before it learns, 0 at best
+)

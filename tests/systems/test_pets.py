@@ -1,4 +1,4 @@
-"""PETS as a system: its schedule, what it stores, and that it learns."""
+"""PETS as a system: its schedule and what it stores. That it learns is shown by tests/contract."""
 
 import dataclasses
 
@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.envs.diagnostics import lqr_optimal_return
 from imaginax.models.ensemble import EnsembleConfig
 from imaginax.models.ensemble_fit import FitConfig
 from imaginax.planners.shooting import ShootingConfig
@@ -19,54 +18,33 @@ TINY = pets.PetsConfig(
     env="diagnostic_lqr",
     trials=4,
     model=EnsembleConfig(members=2, particles=2, hidden=(32,), weight_decay=(0.0, 0.0)),
-    fit=FitConfig(epochs=60, learning_rate=3e-3),
+    fit=FitConfig(epochs=5),
     planner=ShootingConfig(horizon=10, population=100, elites=10, iterations=4),
 )
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """A whole run, its state before and after each chunk, and how often each program was traced."""
+    """A whole run: its state before and after each chunk, and what the chunks report."""
     system = pets.make(TINY)
     state = jax.jit(system.init)(jax.random.key(0))
-    states, outputs, traces = [state], [], []
+    states, outputs = [state], []
     for stage in system.schedule:
-        chunk = make_chunk(system, stage)
-
-        def counted(state, index, chunk=chunk, stage=stage):
-            traces.append(stage.name)
-            return chunk(state, index)
-
-        compiled = jax.jit(counted)
+        chunk = jax.jit(make_chunk(system, stage))
         for index in range(stage.chunks):
-            state, output = compiled(state, jnp.int32(index))
+            state, output = chunk(state, jnp.int32(index))
             states.append(state)
             outputs.append(output)
-    return system, states, outputs, traces
+    return system, states, outputs
 
 
-def test_learns_the_linear_quadratic_task(trained):
-    """100 steps of experience cover most of the way from doing nothing to Riccati's optimum."""
-    system, states, outputs, _ = trained
-    assert [int(output.episodes) for output in outputs] == [1] * 5
-    episodes = jax.jit(lambda state: system.evaluate(state, jax.random.key(5)))(states[-1])
-    x = np.asarray(episodes.states.inner.inner.x)
-    assert x.shape == (20, 2)
-    optimum, got = float(lqr_optimal_return(jnp.asarray(x[0]))), float(episodes.returns[0])
-    idle, at = 0.0, x[0]
-    for _ in range(20):
-        idle -= at @ np.diag([1.0, 0.1]) @ at
-        at = np.array([[1.0, 0.2], [-0.1, 0.95]]) @ at
-    assert optimum + 1e-3 >= got > idle + 0.75 * (optimum - idle), (optimum, got, idle)
-
-
-def test_each_chunk_is_traced_once(trained):
-    assert sorted(set(trained[3])) == sorted(trained[3]) == ["control", "random"]
+def test_each_trial_is_one_episode(trained):
+    assert [int(output.episodes) for output in trained[2]] == [1] * 5
 
 
 def test_replay_holds_every_transition_in_order(trained):
     """Consecutive rows of an episode join, and each is what the linear system really did."""
-    system, states, _, _ = trained
+    system, states, _ = trained
     items, count = system.replay.data(states[-1].replay)
     assert int(count) == 100 == int(states[-1].env_steps)
     o, a, following = (np.asarray(x) for x in (items.observation, items.action, items.next_observation))
@@ -78,7 +56,7 @@ def test_replay_holds_every_transition_in_order(trained):
 
 
 def test_the_first_trial_is_uniform_and_trains_nothing(trained):
-    system, states, _, _ = trained
+    system, states, _ = trained
     actions = np.asarray(system.replay.data(states[1].replay)[0].action)[:20]
     assert np.abs(actions).max() > 7 and np.abs(actions).max() <= 10 and abs(actions.mean()) < 4
     jax.tree.map(np.testing.assert_array_equal, states[0].learner, states[1].learner)
@@ -87,7 +65,7 @@ def test_the_first_trial_is_uniform_and_trains_nothing(trained):
 
 def test_the_plan_is_forgotten_between_trials(trained):
     """After the last step of a trial the warm start is still there; the first decision must not use it."""
-    system, states, _, _ = trained
+    system, states, _ = trained
     state = states[-1]
     assert bool(state.timestep.first[0]) and np.abs(np.asarray(state.carry)).max() > 0
     act = jax.jit(system.act)

@@ -1,7 +1,8 @@
 """Environments as pure functions, found by name.
 
 `make("pets_cartpole")` gives one environment with its time limit; `wrappers.training_environment`
-turns it into many that reset themselves.
+turns it into many that reset themselves. `make("gym:Pendulum-v1")` gives one that is no JAX program:
+see `envs.gymnasium`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _FACTORIES = {
 
 
 def names() -> tuple[str, ...]:
-    """Every name that `make` knows."""
+    """Every name that `make` knows, besides those with a prefix: gym:, atari: and dmc:."""
     return tuple(_FACTORIES)
 
 
@@ -37,7 +38,7 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
     """The environment called `name`, with its time limit.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`, or an environment of gymnasium's by its id: `gym:<id>`.
         max_steps: simulator steps after which an episode is truncated; default: the published number.
         action_repeat: simulator steps for which every action is held; see `wrappers.action_repeat`.
 
@@ -46,10 +47,22 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
     """
     from imaginax.envs import wrappers
 
+    if ":" in name:
+        return _on_host(name, max_steps, action_repeat)
     if name not in _FACTORIES:
         near = difflib.get_close_matches(name, _FACTORIES, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ";"
-        raise ConfigError(f"unknown environment {name!r}{hint} known: {', '.join(_FACTORIES)}")
+        raise ConfigError(f"unknown environment {name!r}{hint} known: {', '.join(_FACTORIES)}, gym:<id>")
     module, factory = _FACTORIES[name]
     raw = getattr(importlib.import_module(f"imaginax.envs.{module}"), factory)()
     return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)
+
+
+def _on_host(name: str, max_steps: int | None, action_repeat: int) -> Environment:
+    from imaginax.envs import gymnasium
+
+    prefix = name.partition(":")[0]
+    if prefix not in gymnasium.PREFIXES:
+        known = ", ".join(f"{known}:" for known in gymnasium.PREFIXES)
+        raise ConfigError(f"unknown prefix of environment {name!r}; known: {known}")
+    return gymnasium.environment(name, max_steps=max_steps, action_repeat=action_repeat)

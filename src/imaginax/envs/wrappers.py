@@ -147,19 +147,23 @@ def episode_statistics(env: Environment) -> Environment:
 
     def step(state: StatisticsState, action: Array, key: Array) -> tuple[StatisticsState, TimeStep]:
         inner, timestep = env.step(state.inner, action, key)
-        total = state.running_return + timestep.reward.astype(jnp.float32)
-        length = state.running_length + 1
-        last = timestep.last
-        state = StatisticsState(
-            inner,
-            running_return=jnp.where(last, jnp.zeros_like(total), total),
-            running_length=jnp.where(last, jnp.zeros_like(length), length),
-            finished_return=jnp.where(last, total, state.finished_return),
-            finished_length=jnp.where(last, length, state.finished_length),
-        )
-        return state, timestep
+        return count(state, inner, timestep), timestep
 
     return env._replace(init=init, step=step, render=_render_inner(env))
+
+
+def count(state: StatisticsState, inner: State, timestep: TimeStep) -> StatisticsState:
+    """Adds a time step, after which the environment's state is `inner`; any leading axes."""
+    total = state.running_return + timestep.reward.astype(jnp.float32)
+    length = state.running_length + 1
+    last = timestep.last
+    return StatisticsState(
+        inner,
+        running_return=jnp.where(last, jnp.zeros_like(total), total),
+        running_length=jnp.where(last, jnp.zeros_like(length), length),
+        finished_return=jnp.where(last, total, state.finished_return),
+        finished_length=jnp.where(last, length, state.finished_length),
+    )
 
 
 def vectorise(env: Environment, n: int) -> Environment:

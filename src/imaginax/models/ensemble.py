@@ -26,6 +26,8 @@ from imaginax.types import (
     WorldModel,
 )
 
+MOST_PARTICLES = 1_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class EnsembleConfig:
@@ -54,13 +56,17 @@ class EnsembleConfig:
             raise ConfigError(
                 f"model.propagation must be one of {', '.join(PROPAGATIONS)}, got {self.propagation}"
             )
-        if self.members < 1 or self.particles < 1 or not self.hidden or min(self.hidden) < 1:
-            raise ConfigError("model.members, model.particles and model.hidden must be positive")
+        if self.members < 1 or not self.hidden or min(self.hidden) < 1:
+            raise ConfigError("model.members and model.hidden must be positive")
+        if not 1 <= self.particles <= MOST_PARTICLES:
+            raise ConfigError(f"model.particles must lie in [1, {MOST_PARTICLES}], got {self.particles}")
         if len(self.weight_decay) != len(self.hidden) + 1:
             raise ConfigError(
                 f"model.weight_decay needs {len(self.hidden) + 1} rates, one a layer of model.hidden and one "
                 f"for the output layer; got {len(self.weight_decay)}"
             )
+        if not all(0.0 <= rate <= 1e15 for rate in self.weight_decay):
+            raise ConfigError(f"model.weight_decay must lie in [0, 1e15], got {self.weight_decay}")
         if self.kind == "D" and self.propagation != "E":
             raise ConfigError(
                 f"model.propagation {self.propagation} needs uncertainty; model.kind D offers only E"

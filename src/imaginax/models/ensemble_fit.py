@@ -25,7 +25,10 @@ from imaginax.models.ensemble import (
     features_of,
     make_network,
 )
+from imaginax.sharding import spread
 from imaginax.types import ConfigError, Environment, Metrics, Transition
+
+MOST = 1_000_000  # of each of these settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +48,11 @@ class FitConfig:
     holdout: float = 0.0
 
     def __post_init__(self):
-        if self.learning_rate <= 0 or self.batch_size < 1 or self.epochs < 1:
-            raise ConfigError("fit.learning_rate, fit.batch_size and fit.epochs must be positive")
+        if not 0.0 < self.learning_rate <= MOST:
+            raise ConfigError(f"fit.learning_rate must lie in (0, {MOST}], got {self.learning_rate}")
+        for name in ("batch_size", "epochs"):
+            if not 1 <= getattr(self, name) <= MOST:
+                raise ConfigError(f"fit.{name} must lie in [1, {MOST}], got {getattr(self, name)}")
         if not 0.0 <= self.holdout < 1.0:
             raise ConfigError(f"fit.holdout must lie in [0, 1), got {self.holdout}")
 
@@ -72,6 +78,7 @@ class Dataset(NamedTuple):
 Fit = Callable[[EnsembleLearner, Transition, Array, Array], tuple[EnsembleLearner, Metrics]]
 
 HOLDOUT_ROWS = 1024  # of the hold-out rows this many are measured
+LEAST_ROWS = 32  # of a batch on each of several devices: fewer cost less than adding up their gradients
 
 
 def make_fit(
@@ -168,7 +175,7 @@ def _run_batches(step, batch_size: int, learner: PyTree, data: Dataset, order: I
     def body(index, carry):
         learner, totals = carry
         start = index * batch_size
-        rows = jax.lax.dynamic_slice_in_dim(order, start, batch_size, axis=1)
+        rows = spread(jax.lax.dynamic_slice_in_dim(order, start, batch_size, axis=1), 1, least=LEAST_ROWS)
         weights = (start + position < data.train_size).astype(data.inputs.dtype)
         learner, metrics = step(learner, RegressionBatch(data.inputs[rows], data.targets[rows], weights))
         return learner, jax.tree.map(jnp.add, totals, metrics)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from imaginax.sharding import spread
 from imaginax.types import Belief, Params, WorldModel
 
 
@@ -15,8 +16,10 @@ def imagined_returns(
     """Sum of predicted rewards of every plan, from its problem's belief.
 
     Rewards after a predicted end of the episode do not count. A plan whose return is not a number
-    gets minus infinity, so that it never ranks above another.
+    gets minus infinity, so that it never ranks above another. Over several devices problems are split,
+    or, where there are too few, candidates.
     """
+    plans = spread(plans, 0, 1)
     batch, candidates, horizon, _ = plans.shape
     belief = jax.tree.map(lambda x: jnp.repeat(x, candidates, axis=0), belief)
     actions = jnp.moveaxis(plans.reshape(batch * candidates, horizon, -1), 1, 0)

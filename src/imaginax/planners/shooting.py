@@ -12,6 +12,8 @@ from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, Wor
 
 Method = Literal["random", "cem", "icem", "mppi"]
 NEEDS = Capabilities(continuous=True)
+MOST = {"horizon": 100_000, "population": 10_000_000, "iterations": 1_000, "elites": 10_000_000}
+LARGEST = 1e15  # of numbers that are squared in float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +51,8 @@ class ShootingConfig:
 
     def __post_init__(self):
         for name in ("horizon", "population", "iterations", "elites"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"planner.{name} must be at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MOST[name]:
+                raise ConfigError(f"planner.{name} must lie in [1, {MOST[name]}], got {getattr(self, name)}")
         if self.elites > self.population:
             raise ConfigError(
                 f"planner.elites ({self.elites}) must not exceed planner.population ({self.population})"
@@ -59,10 +61,14 @@ class ShootingConfig:
             raise ConfigError(f"planner.alpha must lie in [0, 1), got {self.alpha}")
         if not 0.0 <= self.keep <= 1.0:
             raise ConfigError(f"planner.keep must lie in [0, 1], got {self.keep}")
-        if self.decay < 1.0 or self.temperature <= 0.0 or self.noise_std <= 0.0:
-            raise ConfigError(
-                "planner.decay must be at least 1, planner.temperature and planner.noise_std positive"
-            )
+        for name, least in (("decay", 1.0), ("epsilon", 0.0), ("noise_beta", -LARGEST)):
+            if not least <= getattr(self, name) <= LARGEST:
+                raise ConfigError(
+                    f"planner.{name} must lie in [{least:g}, {LARGEST:g}], got {getattr(self, name)}"
+                )
+        for name in ("temperature", "noise_std"):
+            if not 0.0 < getattr(self, name) <= LARGEST:
+                raise ConfigError(f"planner.{name} must lie in (0, {LARGEST:g}], got {getattr(self, name)}")
 
 
 def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Planner:

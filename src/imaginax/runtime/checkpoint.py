@@ -1,35 +1,38 @@
 """Checkpoints that are whole or absent.
 
-    checkpoints/<step>/state/         the arrays, written by orbax as a flat list
+    checkpoints/<step>/state/         the arrays, as zarr
     checkpoints/<step>/index.json     path, shape and type of each array; the run's progress
     checkpoints/<step>/manifest.json  size and sha256 of every other file, written last
 
 A checkpoint is written beside its place and renamed into it, so a run that is killed leaves either all
-of it or nothing. Orbax restores a file with a flipped bit without complaint: the manifest is checked
-before anything is loaded. Nothing in a checkpoint is code, and nothing is loaded that the state of this
-very configuration does not ask for.
+of it or nothing. No array format notices a flipped bit: the manifest is checked before anything is
+loaded. Nothing in a checkpoint is code, and nothing is loaded that the state of this very configuration
+does not ask for.
+
+With several processes (jax.distributed and a file system that all of them see) every process writes its
+own shards and process 0 all the rest; a state can be restored on any number of devices and processes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
+import contextlib
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jaxtyping import PyTree
 
-from imaginax.runtime.run_directory import RunError
+from imaginax.runtime import checkpoint_arrays as arrays
+from imaginax.runtime import checkpoint_files as files
+from imaginax.runtime.checkpoint_files import CheckpointError
+from imaginax.runtime.checkpoint_peers import Peers
+from imaginax.types import ConfigError
 
-
-class CheckpointError(RunError):
-    """A checkpoint that cannot be written or must not be loaded."""
+__all__ = ["CheckpointError", "Restored", "Saver", "restore", "save", "steps", "verify"]
 
 
 class Restored(NamedTuple):
@@ -51,116 +54,115 @@ class Restored(NamedTuple):
 # ------------------------------------------------------------------- saving
 
 
-def save(directory: Path, step: int, state: PyTree, *, progress: dict[str, Any], keep: int = 2) -> Path:
-    """Writes checkpoint `step` and removes all but the newest `keep`.
+class Saver:
+    """Writes checkpoints in the background, one at a time; a context that ends when the last is written.
+
+    Every process of the run makes one and calls it in the same order.
 
     Args:
         directory: the run's checkpoints/.
-        step: its number.
-        state: any pytree of arrays, typed PRNG keys included.
-        progress: a JSON object that resuming needs besides.
-        keep: how many checkpoints stay.
+        keep: how many of the newest stay.
 
     Raises:
-        CheckpointError: if it cannot be written, on a full disk for example; older ones stay as they are.
+        ConfigError: if none would stay.
+        CheckpointError: from `save`, `wait` and the end of the context, if a checkpoint could not be
+            written, on a full disk for example; older ones stay as they are.
     """
-    target = directory / str(step)
-    temporary = directory / f".writing-{step}"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        arrays, entries = _flatten(state)
-        _write_arrays(temporary / "state", arrays)
-        _write(temporary / "index.json", {"step": step, "arrays": entries, "progress": progress})
-        _write(temporary / "manifest.json", _digests(temporary))
-        _move(temporary, target)
-    except Exception as error:  # orbax and tensorstore raise many kinds
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise CheckpointError(f"cannot write checkpoint {target}: {_first_line(error)}") from error
-    for old in steps(directory)[keep:]:
-        shutil.rmtree(directory / str(old), ignore_errors=True)
-    return target
+
+    def __init__(self, directory: Path, *, keep: int = 2):
+        if keep < 1:
+            raise ConfigError(f"saving.keep must be at least 1, got {keep}")
+        self._directory = directory
+        self._keep = keep
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> Saver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.wait()
+        except CheckpointError as failure:
+            if error is None:
+                raise
+            error.add_note(str(failure))  # what ended the context matters more
+        finally:
+            self._writer.shutdown()
+
+    def save(self, step: int, state: PyTree, *, progress: dict[str, Any]) -> None:
+        """Starts to write checkpoint `step`, after the one under way, if any, is written.
+
+        It returns when everything is copied: the state may then be donated or overwritten. The copy is
+        all the host memory that it takes besides, until the checkpoint is written.
+
+        Args:
+            step: its number; one of the same number is replaced.
+            state: any pytree of arrays, typed PRNG keys included.
+            progress: a JSON object that resuming needs besides.
+        """
+        self.wait()
+        target = self._directory / str(step)
+        try:
+            index = files.to_json({"step": step, "arrays": _entries(state), "progress": progress})
+        except CheckpointError as error:
+            raise CheckpointError(f"cannot write checkpoint {target}: {error}") from error
+        self._pending = self._writer.submit(self._write, target, arrays.take(state), index, Peers())
+
+    def wait(self) -> None:
+        """Returns when the checkpoint under way, if any, is on the disk."""
+        if self._pending is not None:
+            error = self._pending.exception()
+            self._pending = None
+            if error:
+                raise error
+
+    def _write(self, target: Path, copies: list[arrays.HostArray], index: str, peers: Peers) -> None:
+        folder = files.unfinished(target)
+        try:
+            peers.lead(lambda: _begin(folder, copies))
+            peers.all(lambda: arrays.write(folder / "state", copies))
+            peers.lead(lambda: _finish(folder, target, index, self._keep))
+        except Exception as error:  # tensorstore and the file system raise many kinds
+            if jax.process_index() == 0:
+                shutil.rmtree(folder, ignore_errors=True)
+            line = f"cannot write checkpoint {target}: {files.first_line(error)}"
+            raise CheckpointError(line) from error
+
+
+def save(directory: Path, step: int, state: PyTree, *, progress: dict[str, Any], keep: int = 2) -> Path:
+    """Writes checkpoint `step`, waits for it and gives its folder; see `Saver`."""
+    with Saver(directory, keep=keep) as saver:
+        saver.save(step, state, progress=progress)
+    return directory / str(step)
 
 
 def steps(directory: Path) -> list[int]:
     """Numbers of the checkpoints in a folder, valid or not, newest first."""
-    if not directory.is_dir():
-        return []
-    return sorted((int(path.name) for path in directory.iterdir() if path.name.isdecimal()), reverse=True)
+    return [step for step, path in files.candidates(directory) if path.name == str(step)]
 
 
-def _flatten(state: PyTree) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-    """Arrays by number, and what each of them is. Orbax cannot hold arrays without entries."""
-    arrays, entries = {}, []
-    for number, (path, leaf) in enumerate(jax.tree_util.tree_leaves_with_path(state)):
-        entry = _entry(path, leaf)
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            entry["impl"] = str(jax.random.key_impl(leaf))
-            leaf = jax.random.key_data(leaf)
-        if leaf.size:
-            arrays[_name(number)] = np.asarray(leaf)
-        entries.append(entry)
-    return arrays, entries
+def _begin(folder: Path, copies: list[arrays.HostArray]) -> None:
+    files.discard_unfinished(folder.parent)
+    (folder / "state").mkdir(parents=True)
+    arrays.create(folder / "state", copies)
 
 
-def _name(number: int) -> str:
-    return f"array_{number:05d}"
+def _finish(folder: Path, target: Path, index: str, keep: int) -> None:
+    (folder / "index.json").write_text(index)
+    files.write_manifest(folder)
+    files.move(folder, target)
+    files.tidy(target, keep)
 
 
-def _entry(path: tuple[Any, ...], leaf: Any) -> dict[str, Any]:
-    return {"path": jax.tree_util.keystr(path), "shape": list(leaf.shape), "dtype": str(leaf.dtype)}
-
-
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    import orbax.checkpoint as ocp
-
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        checkpointer.save(path.absolute(), arrays)
-
-
-def _write(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n")
-
-
-def _digests(folder: Path) -> dict[str, Any]:
-    """Size and sha256 of every file under a folder but the manifest, by relative path."""
-    return {name: _digest(folder / name) for name in sorted(_files(folder))}
-
-
-def _files(folder: Path) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if not path.is_dir() and name != "manifest.json":
-            yield name
-
-
-def _digest(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"bytes": file.tell(), "sha256": sha256}
-
-
-def _move(temporary: Path, target: Path) -> None:
-    """Puts a written checkpoint in its place, on disk and not only in the system's memory."""
-    for path in (*temporary.rglob("*"), temporary):
-        _sync(path)
-    if target.exists():
-        replaced = target.with_name(f".replaced-{target.name}")
-        shutil.rmtree(replaced, ignore_errors=True)
-        os.replace(target, replaced)
-        os.replace(temporary, target)
-        shutil.rmtree(replaced, ignore_errors=True)
-    else:
-        os.replace(temporary, target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _entries(tree: PyTree) -> list[dict[str, Any]]:
+    """What each array of a state is."""
+    return [
+        {"path": jax.tree_util.keystr(path), "shape": list(leaf.shape), "dtype": str(leaf.dtype)}
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    ]
 
 
 # ---------------------------------------------------------------- restoring
@@ -169,28 +171,23 @@ def _sync(path: Path) -> None:
 def restore(directory: Path, like: PyTree) -> Restored | None:
     """The newest valid checkpoint, or None where there is none at all.
 
+    Process 0 decides which one it is and all follow.
+
     Args:
         directory: the run's checkpoints/.
-        like: the state's structure, shapes and types, as `jax.eval_shape` gives them.
+        like: the state's structure, shapes and types, as `jax.eval_shape` gives them. A leaf with a
+            sharding is restored onto it, whatever it was saved from; others onto the default device.
 
     Raises:
         CheckpointError: if there are checkpoints but none is valid, or if the newest valid one is of a
             state with other shapes or types; it names them.
     """
-    skipped = []
-    for step in steps(directory):
-        path = directory / str(step)
-        try:
-            index = verify(path)
-        except CheckpointError as error:
-            skipped.append(str(error))
-            continue
-        _check_same(path, index["arrays"], like)
-        state = _unflatten(_read_arrays(path / "state", index["arrays"]), index["arrays"], like)
-        return Restored(step, state, index["progress"], tuple(skipped))
-    if skipped:
-        raise CheckpointError(f"no valid checkpoint in {directory}: {'; '.join(skipped)}")
-    return None
+    peers = Peers()
+    found = peers.lead(lambda: _newest_valid(directory, like))
+    if found is None:
+        return None
+    progress, state = peers.all(lambda: _read(directory / found["folder"], like))
+    return Restored(found["step"], state, progress, tuple(found["skipped"]))
 
 
 def verify(path: Path) -> dict[str, Any]:
@@ -199,63 +196,69 @@ def verify(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: naming the checkpoint and the first file that is missing, new or changed.
     """
+    with _validity(path):
+        files.check_manifest(path)
+        return _read_index(path)
+
+
+def _newest_valid(directory: Path, like: PyTree) -> dict[str, Any] | None:
+    """Which checkpoint to restore, as JSON: every process has to hear of it."""
+    skipped = []
+    for step, path in files.candidates(directory):
+        try:
+            index = verify(path)
+            same = index["arrays"] == _entries(like)
+            with _validity(path):
+                if index["step"] != step:
+                    raise CheckpointError(f"it was saved as step {index['step']}")
+                if same:
+                    arrays.check(path / "state", like)
+        except CheckpointError as error:
+            skipped.append(str(error))
+            continue
+        if not same:
+            raise CheckpointError(f"checkpoint {path} is of another state: {_difference(index, like)}")
+        return {"step": step, "folder": path.name, "skipped": skipped}
+    if skipped:
+        raise CheckpointError(f"no valid checkpoint in {directory}: {'; '.join(skipped)}")
+    return None
+
+
+def _read(path: Path, like: PyTree) -> tuple[dict[str, Any], PyTree]:
     try:
-        manifest = json.loads((path / "manifest.json").read_text())
-        present = _digests(path)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"checkpoint {path} is invalid: manifest.json: {_first_line(error)}") from error
-    if not isinstance(manifest, dict):
-        raise CheckpointError(f"checkpoint {path} is invalid: manifest.json holds no object")
-    for name in sorted({*manifest, *present}):
-        if manifest.get(name) != present.get(name):
-            fault = "changed" if name in manifest and name in present else "missing"
-            fault = fault if name in manifest else "not in the manifest"
-            raise CheckpointError(f"checkpoint {path} is invalid: {name} is {fault}")
-    if "index.json" not in present:
-        raise CheckpointError(f"checkpoint {path} is invalid: index.json is missing")
-    return json.loads((path / "index.json").read_text())
+        return _read_index(path)["progress"], arrays.read(path / "state", like)
+    except Exception as error:  # tensorstore raises many kinds
+        raise CheckpointError(f"cannot read checkpoint {path}: {files.first_line(error)}") from error
 
 
-def _check_same(path: Path, entries: list[dict[str, Any]], like: PyTree) -> None:
-    """Refuses arrays that are not exactly those of the state to be restored."""
-    wanted = [_entry(at, leaf) for at, leaf in jax.tree_util.tree_leaves_with_path(like)]
-    saved = [{name: entry[name] for name in ("path", "shape", "dtype")} for entry in entries]
-    if saved == wanted:
-        return
-    sides = (saved, wanted)
-    old, new = ({entry["path"]: f"{entry['dtype']}{entry['shape']}" for entry in side} for side in sides)
+def _read_index(path: Path) -> dict[str, Any]:
+    index, _ = files.read_json(path / "index.json")
+    kinds = {"step": int, "arrays": list, "progress": dict}
+    if not isinstance(index, dict) or {name: type(value) for name, value in index.items()} != kinds:
+        raise CheckpointError("index.json is none")
+    for entry in index["arrays"]:
+        if not isinstance(entry, dict) or set(entry) != {"path", "shape", "dtype"}:
+            raise CheckpointError("index.json lists something that is no array")
+        if not all(isinstance(entry[name], str) and entry[name].isprintable() for name in ("path", "dtype")):
+            raise CheckpointError("index.json names something that cannot be shown")
+    return index
+
+
+@contextlib.contextmanager
+def _validity(path: Path) -> Iterator[None]:
+    """Names the checkpoint in what goes wrong."""
+    try:
+        yield
+    except (CheckpointError, OSError) as error:
+        raise CheckpointError(f"checkpoint {path} is invalid: {files.first_line(error)}") from error
+
+
+def _difference(index: dict[str, Any], like: PyTree) -> str:
+    """Which arrays are not exactly those of the state to be restored."""
+    old, new = (
+        {entry["path"]: f"{entry['dtype']}{entry['shape']}" for entry in entries}
+        for entries in (index["arrays"], _entries(like))
+    )
     paths = [at for at in old | new if old.get(at) != new.get(at)]
-    faults = [f"{at} is {old.get(at, 'absent')}, not {new.get(at, 'absent')}" for at in paths]
-    shown = "; ".join(faults[:4] or ["the order of the arrays"]) + ("; ..." if len(faults) > 4 else "")
-    raise CheckpointError(f"checkpoint {path} is of another state: {shown}")
-
-
-def _read_arrays(path: Path, entries: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    import orbax.checkpoint as ocp
-
-    names = [_name(number) for number, entry in enumerate(entries) if 0 not in entry["shape"]]
-    item = {name: 0 for name in names}
-    options = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in names}
-    try:
-        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-            return checkpointer.restore(path.absolute(), item=item, restore_args=options)
-    except Exception as error:  # orbax and tensorstore raise many kinds
-        raise CheckpointError(f"cannot read checkpoint {path}: {_first_line(error)}") from error
-
-
-def _unflatten(arrays: dict[str, np.ndarray], entries: list[dict[str, Any]], like: PyTree) -> PyTree:
-    leaves = []
-    with jax.enable_x64(True):  # so that float64 arrays stay what they are; others are not widened
-        for number, (entry, leaf) in enumerate(zip(entries, jax.tree.leaves(like), strict=True)):
-            if leaf.size == 0:
-                leaves.append(jnp.zeros(leaf.shape, leaf.dtype))
-            elif "impl" in entry:
-                leaves.append(jax.random.wrap_key_data(jnp.array(arrays[_name(number)]), impl=entry["impl"]))
-            else:
-                leaves.append(jnp.array(arrays[_name(number)]))
-    return jax.tree.unflatten(jax.tree.structure(like), leaves)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    faults = [f"{at} is {old.get(at, 'absent')}, not {new.get(at, 'absent')}"[:200] for at in paths]
+    return "; ".join(faults[:4] or ["the order of the arrays"]) + ("; ..." if len(faults) > 4 else "")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+from jaxtyping import PyTree
 
 
 class Compiled(NamedTuple):
@@ -40,14 +41,17 @@ def enable_cache() -> Path | None:
     return folder
 
 
-def compiled(fn: Callable[..., Any], *args: Any, donate: tuple[int, ...] = ()) -> Compiled:
+def compiled(
+    fn: Callable[..., Any], *args: Any, donate: tuple[int, ...] = (), out: PyTree | None = None
+) -> Compiled:
     """`fn` compiled ahead of time for arguments like `args` (arrays or shapes).
 
     Args:
         fn: a pure function.
-        args: its positional arguments; only their shapes and types are used.
+        args: its positional arguments; only their shapes, types and places are used.
         donate: positions of arguments whose memory the call may reuse; they are gone after it.
+        out: shardings of the result, or of its first levels; left to the compiler by default.
     """
     start = time.perf_counter()
-    call = jax.jit(fn, donate_argnums=donate).lower(*args).compile()
+    call = jax.jit(fn, donate_argnums=donate, out_shardings=out).lower(*args).compile()
     return Compiled(call, time.perf_counter() - start)

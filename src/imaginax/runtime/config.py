@@ -81,6 +81,8 @@ def _one_line(box: str, known: Iterator[str]) -> str:
     framed = box.lstrip().startswith("╭")
     start, *end = (0, *rules) if framed else rules
     message = " ".join(line for line in lines[start + 1 : end[0] if end else None] if line and line[0] != "╰")
+    message = re.sub(r"^Error parsing (?!--)\S+: ", "", message)  # the checks of a dataclass name their field
+    message = re.sub(r"^Unrecognized options:(?! *--)", "unexpected words (a field begins with --):", message)
     unknown = re.match(r"Unrecognized options: (--[^\s,=]+)", message)
     if not unknown:
         return message.replace(" .", ".")

@@ -13,8 +13,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import PyTree
 
+from imaginax.runtime import costs
+from imaginax.runtime.driver import CompiledDriver
+from imaginax.runtime.executable import donated, footprint
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.run_directory import RunError
 from imaginax.types import ConfigError, System
@@ -22,29 +26,60 @@ from imaginax.types import ConfigError, System
 PLATFORMS = ("tpu", "cuda", "cpu")
 
 
+class Program(NamedTuple):
+    """A pure function and the shapes of its arguments."""
+
+    function: Callable[..., PyTree]
+    arguments: tuple[PyTree, ...]
+
+
 class Exported(NamedTuple):
     """A program lowered for one platform.
 
     Attributes:
-        name: `act`, or `train_` and the name of a stage.
+        name: of the program.
         platform: one of `PLATFORMS`.
         data: the serialised program; `load` reads it.
         seconds: that tracing, lowering and serialising took.
+        costs: of one call.
     """
 
     name: str
     platform: str
     data: bytes
     seconds: float
+    costs: costs.Costs
 
 
-def programs(system: System) -> dict[str, tuple[Callable[..., PyTree], tuple[PyTree, ...]]]:
-    """The compiled programs of a system and the shapes of their arguments, one seed each."""
+def programs(system: System) -> dict[str, Program]:
+    """The compiled programs of a system, of one seed each.
+
+    `act` decides; `train_<stage>` is a whole chunk of training. Where the environment is no JAX program, the
+    part of a chunk that is compiled is `learn_<stage>`, one update.
+    """
     state = jax.eval_shape(system.init, jax.random.key(0))
     index = jax.ShapeDtypeStruct((), jnp.int32)
-    act = (system.act, (state.learner, state.carry, state.timestep, state.key))
-    chunks = {f"train_{stage.name}": (make_chunk(system, stage), (state, index)) for stage in system.schedule}
-    return {"act": act} | chunks
+    made = {"act": Program(system.act, (state.learner, state.carry, state.timestep, state.key))}
+    for stage in system.schedule:
+        if system.environment.host is None:
+            made[f"train_{stage.name}"] = Program(make_chunk(system, stage), (state, index))
+        elif stage.updates:
+            learn = stage.learn or system.learn
+            made[f"learn_{stage.name}"] = Program(learn, (state.learner, state.replay, state.key))
+    return made
+
+
+def sharded(system: System, mesh: Mesh) -> dict[str, Program]:
+    """The training programs of one seed, spread over a mesh as a run spreads them."""
+    shapes = CompiledDriver(system, 1, mesh).shapes()
+    index = jax.ShapeDtypeStruct((), jnp.int32)
+    return {
+        f"train_{stage.name}": Program(
+            jax.vmap(make_chunk(system, stage), in_axes=(0, None)), (shapes, index)
+        )
+        for stage in system.schedule
+        if system.environment.host is None
+    }
 
 
 def export(
@@ -60,6 +95,7 @@ def export(
 
     Raises:
         ConfigError: for another platform, or without the package `flatbuffers`.
+        RunError: for a program that calls the host, or uses what the platform does not have.
     """
     if platform not in PLATFORMS:
         raise ConfigError(f"unknown platform {platform!r}; known: {', '.join(PLATFORMS)}")
@@ -72,12 +108,23 @@ def export(
         arguments = jax.tree.unflatten(structure, [_typed(word, leaf) for word, leaf in pairs])
         return [_words(leaf) for leaf in jax.tree.leaves(function(*arguments))]
 
-    lowered = jax.export.export(jax.jit(flat), platforms=[platform])(*shapes)
+    program = jax.jit(flat)
+    jaxpr = program.trace(*shapes).jaxpr.jaxpr
+    costs.check_host_calls(name, jaxpr)
     try:
-        data = bytes(lowered.serialize())
+        data = bytes(jax.export.export(program, platforms=[platform])(*shapes).serialize())
     except ImportError as error:
         raise ConfigError("export needs flatbuffers: pip install 'imaginax[export]'") from error
-    return Exported(name, platform, data, time.perf_counter() - start)
+    except NotImplementedError as error:
+        raise RunError(f"{name} cannot be exported for {platform}: {str(error).splitlines()[0]}") from error
+    return Exported(name, platform, data, time.perf_counter() - start, costs.count_jaxpr(jaxpr))
+
+
+def peak_memory(function: Callable[..., PyTree], arguments: Sequence[PyTree]) -> int:
+    """Bytes that a program needs at once on a CPU; it is compiled for this one, like a run compiles it."""
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        lowered = jax.jit(function, donate_argnums=donated(arguments)).lower(*arguments)
+        return footprint(lowered.compile()).total
 
 
 def load(data: bytes) -> Callable[..., list[jax.Array]]:

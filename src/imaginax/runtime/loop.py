@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
-from imaginax.types import Metrics, Stage, System, SystemState
+from imaginax.types import Metrics, Stage, System, SystemState, TimeStep
 
 
 class ChunkOutput(NamedTuple):
@@ -36,6 +36,14 @@ class ChunkOutput(NamedTuple):
     episodes: Int[Array, ""]
     episode_return: Float[Array, ""]
     finite: dict[str, Array]
+
+
+class Decision(NamedTuple):
+    """What `act` chose for every environment [N, ...], and the key for the environments' own chance."""
+
+    action: PyTree
+    extras: PyTree
+    key: Array
 
 
 Chunk = Callable[[SystemState, Array], tuple[SystemState, ChunkOutput]]
@@ -84,17 +92,36 @@ def _when(condition: Array, update, updates: int, state: SystemState) -> tuple[S
 
 def _env_step(system: System, stage: Stage, state: SystemState):
     """One step of every environment: act, step, remember. Emits (episode ended, its return), [N]."""
+    state, decision = decide(system, stage, state)
+    env, timestep = system.environment.step(state.env, decision.action, decision.key)
+    state = remember(system, state, decision, env, timestep)
+    return state, (timestep.last, env.finished_return)
+
+
+def decide(system: System, stage: Stage, state: SystemState) -> tuple[SystemState, Decision]:
+    """The first half of an environment step: what to do in every environment."""
     key, key_act, key_env = jax.random.split(state.key, 3)
     act = stage.act or system.act
     carry, action, extras = act(state.learner, state.carry, state.timestep, key_act)
-    env, timestep = system.environment.step(state.env, action, key_env)
-    item = system.record(state.timestep, action, timestep, extras)
-    state = state._replace(
+    return state._replace(carry=carry, key=key), Decision(action, extras, key_env)
+
+
+def remember(
+    system: System, state: SystemState, decision: Decision, env: PyTree, timestep: TimeStep
+) -> SystemState:
+    """The second half: stores what came of a decision in replay and moves on to the new time step.
+
+    Args:
+        system: the system.
+        state: as `decide` left it.
+        decision: what it decided.
+        env: state of the environments after it.
+        timestep: what they answered.
+    """
+    item = system.record(state.timestep, decision.action, timestep, decision.extras)
+    return state._replace(
         replay=system.replay.add(state.replay, item),
         env=env,
         timestep=timestep,
-        carry=carry,
-        key=key,
         env_steps=state.env_steps + timestep.last.size,
     )
-    return state, (timestep.last, env.finished_return)

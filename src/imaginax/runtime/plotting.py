@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
+from imaginax.runtime.config import hint
+from imaginax.runtime.curves import Band, Curve, band
 from imaginax.runtime.metrics import read_metrics
 from imaginax.runtime.run_directory import RunError, read_json, read_run, write_json
 from imaginax.types import ConfigError
 
 COLOURS = ("#2a6fbb", "#e07b39", "#3a9e6e", "#b5489d", "#7a6a53", "#c0392b", "#4db3c8", "#8a8f99")
+
+RETURN = "episode_return"  # its name in metrics.jsonl
 
 RESULT_FIELDS = (
     "system",
@@ -31,14 +34,6 @@ RESULT_FIELDS = (
     "wall_s",
     "headline",
 )
-
-
-class Curve(NamedTuple):
-    """A learning curve: returns [S, T] of S seeds at T numbers of environment steps."""
-
-    label: str
-    env_steps: Float[np.ndarray, "T"]
-    returns: Float[np.ndarray, "S T"]
 
 
 # ------------------------------------------------------------------ drawing
@@ -77,19 +72,23 @@ def learning_curve(
     curves: Sequence[Curve],
     *,
     title: str = "",
+    xlabel: str = "environment steps",
     ylabel: str = "return",
+    statistic: str = "iqm",
     references: dict[str, float] | None = None,
 ) -> Path:
-    """Draws return against environment steps.
+    """Draws return against environment steps, with a band over seeds that `curves.band` describes.
 
-    A curve without a label is named by its number of seeds. One curve shows each of its seeds as a thin
-    line under the mean; several curves show a band from the lowest to the highest seed.
+    A single curve shows each of its seeds as a thin line too. The legend, below the axes, says what each line
+    and its band are; where there is nothing to say, there is none.
 
     Args:
         path: the image; its ending chooses the format.
         curves: at least one.
         title: above the axes.
+        xlabel: what the curves' steps are, if they are not environment steps.
         ylabel: what the returns are.
+        statistic: `iqm` or `mean`.
         references: horizontal dashed lines by name, a published or an optimal return for example.
 
     Raises:
@@ -102,30 +101,48 @@ def learning_curve(
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         axes = figure.add_subplot()
         for curve in curves:
-            _draw(axes, curve, seeds_as_lines=len(curves) == 1)
-        for name, value in (references or {}).items():
-            axes.axhline(value, color="#999999", linestyle="--", linewidth=1.2, label=name)
-        axes.set(xlabel="environment steps", ylabel=ylabel, title=title)
+            _draw(axes, curve, band(curve, statistic), seeds_as_lines=len(curves) == 1)
+        for i, (name, value) in enumerate((references or {}).items()):
+            pattern = _DASHES[i % len(_DASHES)]
+            axes.axhline(value, color="#888888", linestyle=pattern, linewidth=1.2, label=name)
+        axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
         axes.margins(x=0.02)
-        if len(curves) > 1 or references or curves[0].returns.shape[0] > 1:
-            axes.legend()
+        axes.xaxis.set_major_formatter(lambda value, _: _short(value))
+        _legend(figure, axes)
         return _save(figure, path)
 
 
-def _draw(axes: Any, curve: Curve, *, seeds_as_lines: bool) -> None:
-    """One curve: its seeds (lines or a band) and their mean."""
-    shown = np.isfinite(curve.returns).any(axis=0)
-    steps, returns = curve.env_steps[shown], curve.returns[:, shown]
-    mean = np.nanmean(returns, axis=0) if returns.size else steps
-    marker = "o" if steps.size <= 30 else None
-    seeds = returns.shape[0]
-    label = ", ".join(filter(None, [curve.label, f"mean of {seeds} seeds" if seeds > 1 else ""]))
-    (line,) = axes.plot(steps, mean, marker=marker, markersize=4, label=label, zorder=3)
-    if seeds > 1 and seeds_as_lines:
-        axes.plot(steps, returns.T, color=line.get_color(), linewidth=0.9, alpha=0.4)
-    elif seeds > 1:
-        low, high = np.nanmin(returns, axis=0), np.nanmax(returns, axis=0)
-        axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+_DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
+
+
+def _draw(axes: Any, curve: Curve, over: Band, *, seeds_as_lines: bool) -> None:
+    """One curve: what its seeds have in common, the band and perhaps the seeds themselves."""
+    label = ": ".join(filter(None, [curve.label, over.words]))
+    marker = "o" if over.env_steps.size <= 30 else None
+    (line,) = axes.plot(over.env_steps, over.centre, marker=marker, markersize=4, label=label, zorder=3)
+    if over.words:
+        axes.fill_between(
+            over.env_steps, over.low, over.high, color=line.get_color(), alpha=0.18, linewidth=0
+        )
+    if over.words and seeds_as_lines:
+        axes.plot(curve.env_steps, curve.returns.T, color=line.get_color(), linewidth=0.9, alpha=0.4)
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    """Below the axes, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not labels:
+        return
+    figure.set_size_inches(6.4, 3.8 + 0.2 * len(labels))
+    figure.legend(handles, labels, loc="outside lower center", ncols=1)
+
+
+def _short(value: float) -> str:
+    """1500, 20k, 1.5M: ticks that stay apart."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
+    return f"{value:g}"
 
 
 def _save(figure: Any, path: Path) -> Path:
@@ -140,24 +157,40 @@ def _save(figure: Any, path: Path) -> Path:
 # --------------------------------------------------------- runs and results
 
 
-def read_curve(source: Path | str) -> Curve:
+def read_curve(source: Path | str, *, metric: str = RETURN, x: str = "env_steps") -> Curve:
     """The learning curve of a run directory (finished or not) or of a results file.
 
+    Args:
+        source: either.
+        metric: a name in metrics.jsonl; a results file has the return only.
+        x: `env_steps` or `wall_s`; a results file has the steps only.
+
     Raises:
-        ConfigError: if the source is neither, or holds no return yet.
+        ConfigError: if the source is neither, or holds no such value yet.
     """
     source = Path(source)
     if source.suffix == ".json":
         result = read_results(source)
+        if (metric, x) != (RETURN, "env_steps"):
+            raise ConfigError(f"{source} has {RETURN} by env_steps only; name the run directory instead")
         per_seed = np.asarray(result["return_per_seed"], float)
         return Curve(f"{result['system']} {source.stem}", np.asarray(result["env_steps"], float), per_seed)
     directory, record = read_run(source)
-    rows = [row for row in read_metrics(directory.metrics) if row.get("episode_return") is not None]
+    every = read_metrics(directory.metrics)
+    rows = [row for row in every if row.get(metric) is not None]
     if not rows:
-        raise ConfigError(f"{source} holds no finished episode yet")
-    per_seed = [row.get("per_seed", {}).get("episode_return", [row["episode_return"]]) for row in rows]
-    label = f"{record['system']} on {record['env']}"
-    return Curve(label, np.asarray([row["env_steps"] for row in rows], float), np.asarray(per_seed, float).T)
+        raise ConfigError(f"{source} holds no {_lacking(metric, every)}")
+    per_seed = [row.get("per_seed", {}).get(metric, [row[metric]]) for row in rows]
+    label = f"{record['system']} on {record.get('env')}"
+    return Curve(label, np.asarray([row[x] for row in rows], float), np.asarray(per_seed, float).T)
+
+
+def _lacking(metric: str, rows: Sequence[dict[str, Any]]) -> str:
+    if metric == RETURN:
+        return "finished episode yet"
+    columns = {"step", "env_steps", "wall_s", "stage", "per_seed"}
+    names = dict.fromkeys(name for row in rows for name in row if name not in columns)
+    return f"value of {metric!r}; {hint(metric, list(names))}"
 
 
 def results_record(logdir: Path | str, **extra: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -42,8 +43,15 @@ class ChunkReport(NamedTuple):
 
 
 @contextlib.contextmanager
-def show(total_chunks: int, stream: Stream = None) -> Iterator[Progress]:
-    """A live display where `stream` (default: standard output) is a terminal, plain lines elsewhere."""
+def show(total_chunks: int, stream: Stream = None, *, quiet: bool = False) -> Iterator[Progress]:
+    """A live display where `stream` (default: standard output) is a terminal, plain lines elsewhere.
+
+    `quiet` shows nothing.
+    """
+    if quiet:
+        with open(os.devnull, "w") as nowhere:
+            yield PlainProgress(nowhere)
+        return
     stream = stream or sys.stdout
     if not stream.isatty():
         yield PlainProgress(stream)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, UInt8
 
+from imaginax.runtime import distributed
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.plotting import Curve, learning_curve
 from imaginax.runtime.run_directory import RunDirectory, RunError, write_json
@@ -54,13 +55,16 @@ class Evaluation(NamedTuple):
 
     Attributes:
         returns: [S E] of E episodes for each of S seeds.
-        states: environment states [T, ...] of the first episode of the seed with the highest mean.
+        states: environment states [T, ...] of the first episode of the seed with the highest mean; None
+            where environments of the host ran.
         compile_s: seconds of compiling.
+        frames: of the first episode of the first seed, where there are no states; None if it cannot be drawn.
     """
 
     returns: Float[np.ndarray, "S E"]
     states: PyTree
     compile_s: float
+    frames: UInt8[np.ndarray, "T H W 3"] | None = None
 
 
 def evaluate(system: System, state: PyTree, keys: Array, *, episodes: int = 1) -> Evaluation:
@@ -73,11 +77,11 @@ def evaluate(system: System, state: PyTree, keys: Array, *, episodes: int = 1) -
         episodes: least number of episodes a seed; the system's own number is the smallest portion.
     """
     program = compiled(jax.vmap(system.evaluate), state, keys)
-    portions = [jax.block_until_ready(program.call(state, keys))]
+    portions = [distributed.fetch(program.call(state, keys))]
     while sum(portion.returns.shape[1] for portion in portions) < episodes:
         keys = jax.vmap(lambda key: jax.random.split(key, 1)[0])(keys)
-        portions.append(program.call(state, keys))
-    returns = np.concatenate([np.asarray(portion.returns) for portion in portions], axis=1)
+        portions.append(distributed.fetch(program.call(state, keys)))
+    returns = np.concatenate([portion.returns for portion in portions], axis=1)
     best = int(np.argmax(returns.mean(axis=1)))
     states = jax.tree.map(lambda x: x[best], portions[0].states)
     return Evaluation(returns, states, program.seconds)
@@ -146,12 +150,18 @@ def write_episode(directory: RunDirectory, system: System, evaluation: Evaluatio
     Raises:
         RunError: if it cannot be written.
     """
+    frames = _draw(system, evaluation.states) if evaluation.frames is None else evaluation.frames
+    if frames is not None:
+        fps = frames_per_second(system.environment.spec.step_seconds)
+        write_gif(directory.media / "episode.gif", frames, fps=fps)
+
+
+def _draw(system: System, states: PyTree) -> UInt8[np.ndarray, "T H W 3"] | None:
+    """Frames of states [T, ...], if there are any and the environment can be drawn."""
     render = system.environment.render
-    if render is None:
-        return
+    if render is None or states is None:
+        return None
     program = jax.jit(render)  # one frame at a time: an episode's frames at once need gigabytes
-    length = jax.tree.leaves(evaluation.states)[0].shape[0]
-    moments = (jax.tree.map(lambda x, t=t: x[t : t + 1], evaluation.states) for t in range(length))
-    frames = np.concatenate([np.asarray(program(moment)) for moment in moments])
-    fps = frames_per_second(system.environment.spec.step_seconds)
-    write_gif(directory.media / "episode.gif", frames, fps=fps)
+    length = jax.tree.leaves(states)[0].shape[0]
+    moments = (jax.tree.map(lambda x, t=t: x[t : t + 1], states) for t in range(length))
+    return np.concatenate([np.asarray(program(moment)) for moment in moments])

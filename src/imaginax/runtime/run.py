@@ -11,7 +11,8 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,14 +20,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree
 
-from imaginax.runtime import checkpoint, progress, report, run_directory
-from imaginax.runtime.compilation import compiled, enable_cache
-from imaginax.runtime.loop import ChunkOutput, make_chunk
+from imaginax.runtime import checkpoint, distributed, memory, progress, report, run_directory
+from imaginax.runtime.compilation import enable_cache
+from imaginax.runtime.driver import CompiledDriver, Driver, make_driver
+from imaginax.runtime.loop import ChunkOutput
 from imaginax.runtime.metrics import Logger
 from imaginax.runtime.run_directory import RunDirectory, RunError
-from imaginax.types import ConfigError, Stage, System, SystemState
+from imaginax.types import ConfigError, Stage, System
 
 
 class NonFinite(RunError):
@@ -55,6 +58,8 @@ def train(
     preset: str | None = None,
     saving: Saving | None = None,
     override_config: bool = False,
+    devices: int | None = None,
+    overlap: bool = False,
     stream: progress.Stream = None,
 ) -> dict[str, Any]:
     """Trains a system, or goes on with a run that was stopped; then evaluates it.
@@ -67,6 +72,9 @@ def train(
         preset: the preset's name, for the record.
         saving: when to write checkpoints.
         override_config: go on although the run in `logdir` had other settings.
+        devices: over how many devices a compiled run is spread; by default one, or all that several
+            processes have together.
+        overlap: learn while environments of the host step; an update then misses the step being made.
         stream: where progress is shown; standard output by default.
 
     Returns:
@@ -79,26 +87,41 @@ def train(
     """
     if seeds < 1 or not 0 <= seed < 2**31 - seeds:
         raise ConfigError(f"seeds must be at least 1 and seed not negative, got {seeds} and {seed}")
+    mesh = _mesh(devices)
+    memory.check(system, seeds, mesh.size if mesh else 1)
     record = run_directory.describe(system, preset=preset, seeds=seeds, seed=seed)
-    directory = run_directory.open_run(logdir, record, override_config=override_config)
+    open_run = partial(run_directory.open_run, logdir, record, override_config=override_config)
+    directory = distributed.leader_first(open_run) or RunDirectory(Path(logdir))
     enable_cache()
-    evaluation, failure = None, None
     chunks = sum(stage.chunks for stage in system.schedule)
-    with progress.show(chunks, stream) as display, interruptible() as interrupted:
-        run = Run(system, directory, display, saving or Saving())
+    with (
+        progress.show(chunks, stream, quiet=not distributed.is_leader()) as display,
+        contextlib.closing(make_driver(system, seeds, mesh, overlap=overlap)) as driver,
+    ):
+        return _train(Run(system, driver, directory, display, saving or Saving()), record)
+
+
+def _train(run: Run, record: dict[str, Any]) -> dict[str, Any]:
+    """Runs to the end, evaluates and writes what is left behind, also of a run that failed."""
+    evaluation, failure = None, None
+    with interruptible() as interrupted:
         try:
             status = "finished" if run.go(record, interrupted) else "stopped"
         except NonFinite as error:
             status, failure = str(error), error
         if status == "finished":
-            display.doing("evaluating")
-            evaluation = report.evaluate(system, run.state, lane_keys(record)[1])
-        display.doing("drawing")
-        summary = report.summarise(record, run.history, status, evaluation)
-        report.write(directory, system, summary, run.history, evaluation)
+            evaluation = run.evaluate(lane_keys(record)[1])
+        summary = run.report(record, status, evaluation)
     if failure:
         raise failure
     return summary
+
+
+def _mesh(devices: int | None) -> Mesh | None:
+    """The devices of a run; None for one, which needs no mesh."""
+    if jax.process_count() == 1 and devices in (None, 1):
+        return None
+    return distributed.make_mesh(devices)
 
 
 def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> checkpoint.Restored:
@@ -112,7 +135,8 @@ def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> c
     Raises:
         CheckpointError: if there is none.
     """
-    restored = checkpoint.restore(directory.checkpoints, _shapes(system, record))
+    shapes = CompiledDriver(system, record["seeds"]).shapes()
+    restored = checkpoint.restore(directory.checkpoints, shapes)
     if restored is None:
         raise checkpoint.CheckpointError(f"{directory.path} holds no checkpoint yet")
     return restored
@@ -125,21 +149,8 @@ def lane_keys(record: dict[str, Any]) -> tuple[Key[Array, "S"], Key[Array, "S"]]
     return pairs[:, 0], pairs[:, 1]
 
 
-def _first_state(system: System) -> Callable[[Array], SystemState]:
-    """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
-    return lambda keys: jax.tree.map(_strong, jax.vmap(system.init)(keys))
-
-
-def _strong(leaf: Array) -> Array:
-    return jax.lax.convert_element_type(leaf, leaf.dtype) if getattr(leaf, "weak_type", False) else leaf
-
-
-def _shapes(system: System, record: dict[str, Any]) -> PyTree:
-    return jax.eval_shape(_first_state(system), lane_keys(record)[0])
-
-
-def _index(chunk: int) -> Int[Array, ""]:
-    return jnp.asarray(chunk, jnp.int32)
+def _index(chunk: int) -> Int[np.ndarray, ""]:
+    return np.asarray(chunk, np.int32)
 
 
 @contextlib.contextmanager
@@ -168,10 +179,18 @@ def interruptible() -> Iterator[threading.Event]:
 class Run:
     """One run under way: the state on the device, how far it has come, and where it reports."""
 
-    def __init__(self, system: System, directory: RunDirectory, display: progress.Progress, saving: Saving):
+    def __init__(
+        self,
+        system: System,
+        driver: Driver,
+        directory: RunDirectory,
+        display: progress.Progress,
+        saving: Saving,
+    ):
         self.state: PyTree = None
         self.history = report.History()
         self._system = system
+        self._driver = driver
         self._directory = directory
         self._display = display
         self._saving = saving
@@ -187,7 +206,10 @@ class Run:
         """
         self._begin(record)
         history = self.history
-        with Logger(self._directory, step=history.step) as logger:
+        with (
+            checkpoint.Saver(self._directory.checkpoints, keep=self._saving.keep) as self._saver,
+            self._logger() as logger,
+        ):
             for index in range(history.stage, len(self._system.schedule)):
                 if index > history.stage:
                     history.stage, history.chunk = index, 0
@@ -197,47 +219,68 @@ class Run:
                     return False
         return True
 
+    def evaluate(self, keys: Key[Array, "S"]) -> report.Evaluation:
+        """Fresh episodes of every lane."""
+        self._display.doing("evaluating")
+        return self._driver.evaluate(self.state, keys, 1)
+
+    def report(
+        self, record: dict[str, Any], status: str, evaluation: report.Evaluation | None
+    ) -> dict[str, Any]:
+        """Writes what the run leaves behind, and gives the content of its summary.json."""
+        self._display.doing("drawing")
+        summary = report.summarise(record, self.history, status, evaluation)
+        write = partial(report.write, self._directory, self._system, summary, self.history, evaluation)
+        distributed.leader_first(write)
+        return summary
+
     def _begin(self, record: dict[str, Any]) -> None:
         """Loads the newest valid checkpoint, or initialises every lane."""
-        restored = checkpoint.restore(self._directory.checkpoints, _shapes(self._system, record))
+        restored = checkpoint.restore(self._directory.checkpoints, self._driver.shapes())
         if restored:
             for fault in restored.skipped:
                 self._display.note(f"skipped: {fault}")
-            self.state, self.history = restored.state, report.History(**restored.progress)
+            self.state = self._driver.resume(restored.state)
+            self.history = report.History(**restored.progress)
             self._saved_step = restored.step
         else:
-            keys, _ = lane_keys(record)
             self._display.doing("compiling the start")
-            program = compiled(_first_state(self._system), keys)
-            self.state = program.call(keys)
-            self.history.compile_s += program.seconds
+            self.state, seconds = self._driver.start(lane_keys(record)[0])
+            self.history.compile_s += seconds
         self._saved_at = self._mark = time.monotonic()
 
-    def _run_stage(self, stage: Stage, logger: Logger, interrupted: threading.Event) -> bool:
+    def _logger(self) -> contextlib.AbstractContextManager[Logger | None]:
+        """What writes metrics; nothing, in all processes but the first."""
+        if not distributed.is_leader():
+            return contextlib.nullcontext()
+        return Logger(self._directory, step=self.history.step)
+
+    def _run_stage(self, stage: Stage, logger: Logger | None, interrupted: threading.Event) -> bool:
         """Runs a stage to its end; False if it was interrupted."""
         if self.history.chunk >= stage.chunks:
             return True
         self._display.doing(f"compiling {stage.name}")
-        lanes = jax.vmap(make_chunk(self._system, stage), in_axes=(0, None))
-        program = compiled(lanes, self.state, _index(0), donate=(0,))
+        program = self._driver.chunk(stage, self.state)
         self.history.compile_s += program.seconds
         self._mark += program.seconds
         compile_s = program.seconds
         while self.history.chunk < stage.chunks:
-            if interrupted.is_set():
+            due = time.monotonic() - self._saved_at >= self._saving.every_s
+            stop, save = distributed.agree(interrupted.is_set(), due)
+            if save:
+                self._save()
+            if stop:
                 return False
             start = time.monotonic()
             self._display.running(stage.name, self.history.chunk + 1, stage.chunks)
             self.state, output = program.call(self.state, _index(self.history.chunk))
-            output = jax.device_get(jax.block_until_ready(output))
+            output = distributed.fetch(jax.block_until_ready(output))
             self._tell(stage, output, time.monotonic() - start, compile_s, logger)
             compile_s = 0.0
-            if time.monotonic() - self._saved_at >= self._saving.every_s:
-                self._save()
         return True
 
     def _tell(
-        self, stage: Stage, output: ChunkOutput, seconds: float, compile_s: float, logger: Logger
+        self, stage: Stage, output: ChunkOutput, seconds: float, compile_s: float, logger: Logger | None
     ) -> None:
         """Counts, logs and shows a chunk.
 
@@ -249,13 +292,14 @@ class Run:
         returns = np.where(output.episodes > 0, output.episode_return, np.nan)
         before = history.env_steps[-1] if history.env_steps else 0
         history.chunk, history.step = history.chunk + 1, history.step + 1
-        history.env_steps.append(int(self.state.env_steps[0]))
+        history.env_steps.append(int(distributed.fetch(self.state.env_steps)[0]))
         history.returns.append([None if np.isnan(value) else float(value) for value in returns])
         self._count_time()
         learning = {name: np.asarray(values) for name, values in output.metrics.items()} if learned else {}
         metrics = {"episode_return": returns} | learning
         env_steps = history.env_steps[-1]
-        logger.log(history.step, env_steps, history.wall_s, stage=stage.name, metrics=metrics)
+        if logger:
+            logger.log(history.step, env_steps, history.wall_s, stage=stage.name, metrics=metrics)
         _check_finite(stage, history.chunk, output)
         self._display.report(
             progress.ChunkReport(
@@ -281,9 +325,8 @@ class Run:
         """Saves the state, unless it is saved already."""
         if self._saved_step != self.history.step:
             self._count_time()
-            progress_ = dataclasses.asdict(self.history)
-            folder, step = self._directory.checkpoints, self.history.step
-            checkpoint.save(folder, step, self.state, progress=progress_, keep=self._saving.keep)
+            step = self.history.step
+            self._saver.save(step, self.state, progress=dataclasses.asdict(self.history))
             self._saved_step = step
         self._saved_at = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""GIFs of episodes."""
+"""Episodes as GIFs and as film strips."""
 
 from __future__ import annotations
 
@@ -31,6 +31,30 @@ def write_gif(path: Path, frames: UInt8[np.ndarray, "T H W 3"], *, fps: float) -
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         iio.imwrite(path, frames[::stride], extension=".gif", duration=1000.0 * stride / fps, loop=0)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def write_strip(path: Path, frames: UInt8[np.ndarray, "T H W 3"], *, pictures: int = 8) -> Path:
+    """Writes evenly spaced frames beside each other, the first and the last among them.
+
+    Args:
+        path: a PNG; its folder is made.
+        frames: RGB images.
+        pictures: at most so many.
+
+    Raises:
+        RunError: if the file cannot be written.
+    """
+    import imageio.v3 as iio
+
+    chosen = np.linspace(0, len(frames) - 1, min(pictures, len(frames))).round().astype(int)
+    gap = np.full((frames.shape[1], 2, 3), 255, np.uint8)
+    parts = [part for index in chosen for part in (frames[index], gap)]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        iio.imwrite(path, np.concatenate(parts[:-1], axis=1))
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
     return path

@@ -22,9 +22,12 @@ class SystemEntry(NamedTuple):
         summary: one line: what it is and which paper it comes from.
         config: the frozen dataclass of its settings.
         preset: (preset name, environment name or None for the preset's own) -> config.
-        presets: names of the presets, the default first.
+        presets: names of the presets, the default first. Every system has one named `tiny`: a run of seconds
+            on a diagnostic environment whose optimum is known (`envs.diagnostics`).
         environments: environments it is known to run on, the default first.
         make: config -> `imaginax.types.System`.
+        reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
+            system gets before it has learned, and below the optimum.
     """
 
     name: str
@@ -34,6 +37,7 @@ class SystemEntry(NamedTuple):
     presets: tuple[str, ...]
     environments: tuple[str, ...]
     make: Callable[[Any], Any]
+    reaches: float
 
 
 def _load(name: str) -> SystemEntry:

@@ -1,0 +1,80 @@
+"""`imaginax eval`: how good what was learned is, and how sure that is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from imaginax.cli.terminal import FORM, Commands, at_least, complain, number
+
+_MANY = 8  # returns, more than a line holds
+
+_ABOUT = """Plays episodes with the agents of a run, without learning, and prints their returns, the mean, the
+interquartile mean (IQM) and its 95% bootstrap interval: over the run's seeds, each with its mean, where there
+are three or more, else over episodes. Nothing is written."""
+
+_EPILOG = """examples:
+  imaginax eval runs/pets                 the episodes of the run's own evaluation
+  imaginax eval runs/pets --episodes 20   at least twenty for every seed
+  imaginax eval runs/pets --seed 1        other episodes
+"""
+
+
+def add(commands: Commands) -> None:
+    """Describes the command."""
+    evaluate = commands.add_parser(
+        "eval",
+        help="the returns of a trained run, with their interval",
+        description=_ABOUT,
+        epilog=_EPILOG,
+        formatter_class=FORM,
+        allow_abbrev=False,
+    )
+    evaluate.add_argument("logdir", type=Path, metavar="RUN", help="a run directory")
+    evaluate.add_argument(
+        "--episodes", type=at_least(1), default=1, metavar="N", help="at least so many a seed; default: 1"
+    )
+    evaluate.add_argument("--seed", type=at_least(0), metavar="S", help="of the episodes")
+    evaluate.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, overrides: list[str]) -> int:
+    """Restores the run and evaluates it."""
+    from imaginax.runtime import distributed, playback
+
+    distributed.initialise()
+    trained = playback.load(options.logdir)
+    for fault in trained.restored.skipped:
+        complain(f"skipped: {fault}", 0)
+    evaluation = playback.evaluate(trained, episodes=options.episodes, seed=options.seed)
+    for seed, returns in enumerate(evaluation.returns.tolist(), trained.record["seed"]):
+        print(f"seed {seed}: {_returns(returns)}")
+    print(_summary(evaluation.returns))
+    return 0
+
+
+def _returns(returns: list[float]) -> str:
+    """Each of a few returns; of many their mean and extremes."""
+    if len(returns) <= _MANY:
+        return ", ".join(number(value) for value in returns)
+    mean = number(sum(returns) / len(returns))
+    return f"mean {mean} of {len(returns)} episodes, {number(min(returns))} to {number(max(returns))}"
+
+
+def _summary(returns: Any) -> str:
+    """One line about returns [S, E]; what is drawn anew for the interval is what there are enough of."""
+    from imaginax.runtime.curves import ENOUGH
+    from imaginax.runtime.statistics import stratified_bootstrap
+
+    seeds, episodes = returns.shape
+    mean = f"mean {number(float(returns.mean()))}"
+    if seeds >= ENOUGH:
+        strata, over = [returns.mean(axis=1)], f"{seeds} seeds"
+    elif episodes >= ENOUGH:
+        strata, over = returns, f"{episodes} episodes" + (f" of each of {seeds} seeds" if seeds > 1 else "")
+    else:
+        return f"{mean} (an interval needs {ENOUGH} seeds or --episodes {ENOUGH})"
+    interval = stratified_bootstrap(strata)
+    ends = f"{number(interval.low)} to {number(interval.high)}"
+    return f"{mean}, IQM {number(interval.estimate)}, 95% interval {ends} over {over}"

@@ -1,0 +1,46 @@
+"""`imaginax list`: what there is."""
+
+from __future__ import annotations
+
+import argparse
+
+from imaginax.cli.terminal import FORM, Commands
+
+_EPILOG = """examples:
+  imaginax list                     everything
+  imaginax train pets --help        every field of one system
+"""
+
+_HOST = """  gym:<id>                any environment of gymnasium, for example gym:Pendulum-v1
+  atari:<game>            for example atari:Pong
+  dmc:<domain>-<task>     for example dmc:cartpole-swingup"""
+
+
+def add(commands: Commands) -> None:
+    """Describes the command."""
+    listing = commands.add_parser(
+        "list",
+        help="show systems, presets and environments",
+        description="Shows every system with its presets and known environments, then all environments.",
+        epilog=_EPILOG,
+        formatter_class=FORM,
+        allow_abbrev=False,
+    )
+    listing.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, overrides: list[str]) -> int:
+    """Prints the registries."""
+    from imaginax import envs, systems
+
+    print("systems")
+    for name in systems.SYSTEMS:
+        entry = systems.entry(name)
+        print(f"  {name:<14}{entry.summary}")
+        print(f"  {'':<14}presets       {', '.join(entry.presets)}")
+        print(f"  {'':<14}environments  {', '.join(entry.environments)}")
+    print("\nenvironments")
+    for name in envs.names():
+        print(f"  {name}")
+    print(_HOST)
+    return 0

@@ -1,0 +1,49 @@
+"""What the commands share: one-line complaints, numbers, and the form of their help texts."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Sequence
+
+FORM = argparse.RawDescriptionHelpFormatter
+Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+def complain(message: str, code: int) -> int:
+    """Prints one line to standard error and returns `code`."""
+    print(f"imaginax: {message}", file=sys.stderr)
+    return code
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number with a lower bound."""
+
+    def integer(word: str) -> int:
+        if int(word) < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {word}")
+        return int(word)
+
+    integer.__name__ = "int"  # argparse names it where the word is no number
+    return integer
+
+
+def seconds(word: str) -> float:
+    """The type of an option that is a time span."""
+    value = float(word)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {word}")
+    return value
+
+
+def number(value: float) -> str:
+    """A return, as long as a reader needs it."""
+    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def print_returns(returns: Sequence[float]) -> None:
+    """Mean return of each seed's evaluation, and of all."""
+    mean = sum(returns) / len(returns)
+    each = f" (seeds: {', '.join(number(value) for value in returns)})" if len(returns) > 1 else ""
+    print(f"evaluation return {number(mean)}{each}")

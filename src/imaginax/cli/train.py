@@ -1,0 +1,146 @@
+"""`imaginax train`: learn, or go on with a run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from imaginax.cli.terminal import FORM, Commands, at_least, complain, print_returns, seconds
+
+_ABOUT = """Trains a system, saves as it goes, evaluates it at the end and draws its learning curve. The same
+command again goes on where the run stopped, also after a crash; with other settings it is refused, and says
+which they are. Any field of the system's configuration may be set as --FIELD VALUE."""
+
+_EPILOG = """examples:
+  imaginax train pets                             the default preset and environment
+  imaginax train pets --help                      with every field that can be set
+  imaginax train pets --env pendulum --seeds 5    another environment, five seeds at once
+  imaginax train pets --trials 3 --fit.epochs 20  other settings
+  imaginax train pets --processes 2               as two processes of this machine
+"""
+
+
+def add(commands: Commands) -> None:
+    """Describes the command; `--help` is its own, so that it can show a system's fields too."""
+    train = commands.add_parser(
+        "train",
+        help="train a system, or go on with a run",
+        usage="imaginax train SYSTEM [OPTION ...] [--FIELD VALUE ...]",
+        description=_ABOUT,
+        epilog=_EPILOG,
+        formatter_class=FORM,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    train.add_argument("system", nargs="?", metavar="SYSTEM", help="one of those that imaginax list shows")
+    train.add_argument("--preset", metavar="P", help="a named configuration; default: the system's first")
+    train.add_argument("--env", metavar="E", help="an environment; default: the preset's")
+    train.add_argument("--seeds", type=int, default=1, metavar="N", help="so many runs at once; default: 1")
+    train.add_argument("--seed", type=int, default=0, metavar="S", help="of the first of them; default: 0")
+    train.add_argument("--logdir", type=Path, metavar="DIR", help="default: runs/SYSTEM-ENV-PRESET")
+    train.add_argument(
+        "--override-config", action="store_true", help="go on with a run although its settings were others"
+    )
+    train.add_argument("-h", "--help", action="store_true", help="with SYSTEM: also every field of it")
+    _add_machine_options(train)
+    train.set_defaults(run=run, parser=train)
+
+
+def _add_machine_options(train: argparse.ArgumentParser) -> None:
+    saving = train.add_argument_group("saving")
+    saving.add_argument(
+        "--save-every",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="at least between two; default: 60",
+    )
+    saving.add_argument(
+        "--keep", type=at_least(1), default=2, metavar="N", help="newest checkpoints that stay; default: 2"
+    )
+    machines = train.add_argument_group("machines")
+    machines.add_argument(
+        "--devices", type=at_least(1), metavar="N", help="of all processes; a CPU is divided; default: one"
+    )
+    machines.add_argument(
+        "--processes", type=at_least(1), default=1, metavar="N", help="of this machine; default: 1"
+    )
+    machines.add_argument(
+        "--overlap", action="store_true", help="learn while environments of the host step, one update behind"
+    )
+
+
+def run(options: argparse.Namespace, overrides: list[str]) -> int:
+    """Trains; `overrides` are the fields of the system's configuration."""
+    if options.help:
+        options.parser.print_help()
+    if options.system is None:
+        return 0 if options.help else complain("which system? see imaginax list", 2)
+    from imaginax import systems
+    from imaginax.runtime import config as configs
+
+    entry = systems.entry(options.system)
+    preset = options.preset or entry.presets[0]
+    if options.help:
+        print(f"\n{entry.name}: {entry.summary}")
+        print(f"presets: {', '.join(entry.presets)}; environments: {', '.join(entry.environments)}\n")
+        overrides = ["--help"]
+    config = configs.parse(entry, preset, options.env, overrides)
+    from imaginax.runtime import distributed
+
+    if options.processes > 1:
+        return distributed.launch(options.processes, _without(options.words, "--processes"))
+    distributed.initialise(devices=options.devices)
+    return _train(options, entry.make(config), preset)
+
+
+def _without(words: Sequence[str], flag: str) -> list[str]:
+    """A command line without an option and its value."""
+    kept = [word for word in words if not word.startswith(f"{flag}=")]
+    while flag in kept:
+        position = kept.index(flag)
+        del kept[position : position + 2]
+    return kept
+
+
+def _train(options: argparse.Namespace, system: Any, preset: str) -> int:
+    from imaginax.runtime import distributed, run
+
+    env = system.environment.spec.name
+    logdir = options.logdir or Path("runs") / f"{system.name}-{_as_folder(env)}-{preset}"
+    if sys.stdout.isatty() and distributed.is_leader():
+        seeds = f"{options.seeds} seeds" if options.seeds > 1 else f"seed {options.seed}"
+        print(f"{system.name} on {env}, preset {preset}, {seeds}, in {logdir}")
+    summary = run.train(
+        system,
+        logdir=logdir,
+        seeds=options.seeds,
+        seed=options.seed,
+        preset=preset,
+        saving=run.Saving(options.save_every, options.keep),
+        override_config=options.override_config,
+        devices=options.devices,
+        overlap=options.overlap,
+    )
+    if distributed.is_leader():
+        _print_summary(summary, logdir)
+    return 0
+
+
+def _as_folder(env: str) -> str:
+    """The name of an environment without what means something in a path (`gym:ALE/Pong-v5`)."""
+    return "".join("-" if letter in ":/\\" else letter for letter in env)
+
+
+def _print_summary(summary: dict[str, Any], logdir: Path) -> None:
+    """How a run ended and where its files are."""
+    if summary["status"] == "finished":
+        print_returns(summary["eval_return_per_seed"])
+    else:
+        print("stopped and saved; the same command goes on from here")
+    for name in ("summary.json", "figures/return.png", "media/episode.gif"):
+        if (logdir / name).exists():
+            print(f"  {logdir / name}")
