@@ -226,4 +226,5 @@ def _gathered(leaf: Any) -> Any:
     if not isinstance(leaf, jax.Array) or leaf.is_fully_replicated or leaf.is_fully_addressable:
         return leaf
     assert isinstance(leaf.sharding, NamedSharding), "every array that spans processes is laid out on a mesh"
-    return jax.jit(lambda x: x, out_shardings=replicated(leaf.sharding.mesh))(leaf)
+    whole = NamedSharding(leaf.sharding.mesh, PartitionSpec())
+    return jax.jit(lambda x: x, out_shardings=whole)(leaf)
