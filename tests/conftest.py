@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 # Compiled programs are kept between runs, which makes the second run several times faster.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imaginax" / "tests"
@@ -22,3 +23,32 @@ hypothesis.settings.register_profile(
     "imaginax", deadline=None, derandomize=True, database=None, max_examples=25
 )
 hypothesis.settings.load_profile("imaginax")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With xdist, tests of a file share a worker and its fixtures, unless they name another group."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The figures of tests/contract."""
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    found = [value for report in reports for value in _promises(report)]
+    if not found:
+        return
+    terminalreporter.section("promises kept")
+    for name, promise, numbers in sorted(found, key=lambda row: (row[0], row[1])):
+        shown = ", ".join(f"{what} {_number(value)}" for what, value in numbers.items())
+        terminalreporter.write_line(f"{name:<14}{promise:<28}{shown}")
+
+
+def _promises(report):
+    properties = getattr(report, "user_properties", ()) if getattr(report, "when", "") == "call" else ()
+    return [value for key, value in properties if key == "promise"]
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

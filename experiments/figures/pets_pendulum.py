@@ -3,8 +3,8 @@
     python experiments/figures/pets_pendulum.py          draws results/pets/pendulum.png
     python experiments/figures/pets_pendulum.py --run    trains first: preset laptop, three seeds each
 
-The two are the same physics written twice, here and by gymnasium, so the curves should agree but for chance. The
-dashed line is PETS's planner on the true rules.
+The two are the same physics written twice, here and by gymnasium, so the curves should agree but for chance.
+The dashed line is PETS's planner on the true rules.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import pytest
+from jax.sharding import AbstractMesh
 
 from imaginax.runtime import memory
 from imaginax.runtime.driver import first_state
@@ -42,11 +43,13 @@ def test_bytes_by_part_have_closed_forms():
     assert found.total == found.learner + found.replay + found.environment
 
 
-def test_the_learner_is_on_every_device_and_replay_is_split():
-    one, eight = (memory.check(pets.make(pets.TINY), 1, devices) for devices in (1, 8))
-    assert one.per_device == one.total
-    assert eight.total == one.total + 7 * one.learner
-    assert eight.per_device == one.learner + -(-(one.replay + one.environment) // 8)
+def test_what_each_of_eight_devices_holds():
+    """One seed of one environment is whole on each; of eight seeds each device has one."""
+    mesh = AbstractMesh((8,), ("data",))
+    one, everywhere = (memory.check(pets.make(pets.TINY), 1, devices) for devices in (None, mesh))
+    assert one.per_device == one.total == everywhere.per_device and everywhere.total == 8 * one.total
+    seeds = memory.check(pets.make(pets.TINY), 8, mesh)
+    assert seeds.per_device == one.total and seeds.replay == 8 * one.replay
 
 
 @pytest.fixture

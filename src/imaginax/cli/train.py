@@ -68,9 +68,7 @@ def _add_machine_options(train: argparse.ArgumentParser) -> None:
     machines.add_argument(
         "--processes", type=at_least(1), default=1, metavar="N", help="of this machine; default: 1"
     )
-    machines.add_argument(
-        "--overlap", action="store_true", help="learn while environments of the host step, one update behind"
-    )
+    machines.add_argument("--overlap", action="store_true", help="learn while environments of the host step")
 
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:

@@ -155,7 +155,7 @@ def _counts_up(body: Jaxpr, before: Any, after: Any) -> bool:
     for equation in body.eqns:
         if after in equation.outvars and equation.primitive.name == "add":
             variable, step = equation.invars
-            return variable is before and _is_literal(step) and step.val == 1
+            return bool(variable is before and _is_literal(step) and step.val == 1)
     return False
 
 

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from imaginax.runtime.run_directory import RunError
@@ -184,12 +184,12 @@ def make_mesh(devices: int | Sequence[Any] | None = None) -> Mesh:
     return Mesh(np.asarray(present[:count]), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def by_lane(lanes: int, mesh: Mesh) -> bool:
+def by_lane(lanes: int, mesh: Mesh | AbstractMesh) -> bool:
     """Whether whole seeds are split over the mesh rather than the rows of each."""
     return lanes > 1 and lanes % mesh.size == 0
 
 
-def layout(shapes: SystemState, mesh: Mesh) -> SystemState:
+def layout(shapes: SystemState, mesh: Mesh | AbstractMesh) -> SystemState:
     """Where each array of the state of all lanes [S, ...] lives: a NamedSharding for every leaf."""
     if by_lane(shapes.env_steps.shape[0], mesh):
         return jax.tree.map(lambda leaf: NamedSharding(mesh, PartitionSpec(AXIS)), shapes)

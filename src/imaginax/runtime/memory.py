@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AbstractMesh, Mesh, NamedSharding
 from jaxtyping import PyTree
 
+from imaginax.runtime import distributed
 from imaginax.types import ConfigError, System, SystemState
 
 _PARTS = {"learner": ("learner",), "replay": ("replay",)}  # the rest of the state is the environments'
@@ -34,12 +37,13 @@ class Leaf(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Bytes that the state of a run takes, all seeds and all devices together.
+    """Bytes of the state of a run, of all its seeds.
 
     Attributes:
-        learner: parameters, optimiser and all else that learning carries; whole on every device.
-        replay: experience; split over the devices.
-        environment: states, time steps, what `act` remembers, keys and counters; split over the devices.
+        learner: parameters, optimiser and all else that learning carries.
+        replay: experience.
+        environment: states, time steps, what `act` remembers, keys and counters.
+        per_device: of all these, what each device holds of them (`distributed.layout`).
         devices: how many.
         largest: the largest arrays, largest first.
     """
@@ -47,54 +51,63 @@ class Memory(NamedTuple):
     learner: int
     replay: int
     environment: int
+    per_device: int
     devices: int
     largest: tuple[Leaf, ...]
 
     @property
     def total(self) -> int:
-        """Bytes on all devices together."""
-        return self.learner * self.devices + self.replay + self.environment
-
-    @property
-    def per_device(self) -> int:
-        """Bytes on each device, if the devices divide what is split over them."""
-        return self.learner + -(-(self.replay + self.environment) // self.devices)
+        """Bytes on all devices together; what is whole on each of them counts as often."""
+        return self.per_device * self.devices
 
 
-def check(system: System, seeds: int, devices: int = 1, *, limit: int | None = None) -> Memory:
+def check(
+    system: System, seeds: int, mesh: Mesh | AbstractMesh | None = None, *, limit: int | None = None
+) -> Memory:
     """What the state of a run will take; nothing is allocated or compiled for it.
 
     Args:
         system: what will be trained.
         seeds: so many runs at once.
-        devices: over which they are spread.
+        mesh: devices over which they are spread; one by default.
         limit: bytes that may be used, of each accelerator or of this machine's CPU; default: what is there.
 
     Raises:
         ConfigError: if it will not fit, naming the setting that decides it and the largest arrays.
     """
-    memory = measure(_shapes(system, seeds), devices)
+    memory = measure(_shapes(system, seeds), mesh)
     on_cpu = jax.default_backend() == "cpu"  # whose devices share one memory
     limit = available() if limit is None else limit
     needed = memory.total if on_cpu else memory.per_device
     if limit is not None and needed > limit:
-        advice = _advice(system, seeds, memory, limit / needed)
+        advice = _advice(system, seeds, mesh, memory, limit / needed)
         raise ConfigError(
             _refusal(memory, needed, limit, "this machine" if on_cpu else "each device", advice)
         )
     return memory
 
 
-def measure(state: SystemState, devices: int = 1) -> Memory:
-    """Bytes of a state, or of its shapes."""
+def measure(state: SystemState, mesh: Mesh | AbstractMesh | None = None) -> Memory:
+    """Bytes of a state [S, ...], or of its shapes."""
     leaves = {name: list(_leaves(name, part)) for name, part in state._asdict().items()}
     parts = {
         part: sum(leaf.bytes for name in names for leaf in leaves[name]) for part, names in _PARTS.items()
     }
     everything = [leaf for part in leaves.values() for leaf in part]
     environment = sum(leaf.bytes for leaf in everything) - sum(parts.values())
-    largest = sorted(everything, key=lambda leaf: -leaf.bytes)[:3]
-    return Memory(**parts, environment=environment, devices=devices, largest=tuple(largest))
+    largest = tuple(sorted(everything, key=lambda leaf: -leaf.bytes)[:3])
+    per_device, devices = sum(leaf.bytes for leaf in everything), 1
+    if mesh is not None:
+        places, devices = jax.tree.leaves(distributed.layout(state, mesh)), mesh.size
+        pairs = zip(everything, places, strict=True)
+        per_device = sum(_share(leaf, place) for leaf, place in pairs)
+    return Memory(**parts, environment=environment, per_device=per_device, devices=devices, largest=largest)
+
+
+def _share(leaf: Leaf, place: NamedSharding) -> int:
+    """Bytes of an array on one device."""
+    own = place.shard_shape(leaf.shape)
+    return leaf.bytes * math.prod(own) // max(math.prod(leaf.shape), 1)
 
 
 def available() -> int | None:
@@ -146,12 +159,14 @@ def _refusal(memory: Memory, needed: int, limit: int, where: str, advice: str) -
     )
 
 
-def _advice(system: System, seeds: int, memory: Memory, share: float) -> str:
+def _advice(
+    system: System, seeds: int, mesh: Mesh | AbstractMesh | None, memory: Memory, share: float
+) -> str:
     """The setting that decides the size: the one whose half saves most; and what of it would fit."""
     saved = {}
     for name, value, half in _halves(system):
-        total = measure(_shapes(half, seeds), memory.devices).total
-        saved[1 - total / memory.total] = name, value
+        halved = measure(_shapes(half, seeds), mesh).per_device
+        saved[1 - halved / memory.per_device] = name, value
     most = max(saved, default=0.0)
     if most < 0.2:
         return "choose smaller settings" + (" or fewer seeds" if seeds > 1 else "")

@@ -88,7 +88,7 @@ def train(
     if seeds < 1 or not 0 <= seed < 2**31 - seeds:
         raise ConfigError(f"seeds must be at least 1 and seed not negative, got {seeds} and {seed}")
     mesh = _mesh(devices)
-    memory.check(system, seeds, mesh.size if mesh else 1)
+    memory.check(system, seeds, mesh)
     record = run_directory.describe(system, preset=preset, seeds=seeds, seed=seed)
     open_run = partial(run_directory.open_run, logdir, record, override_config=override_config)
     directory = distributed.leader_first(open_run) or RunDirectory(Path(logdir))

@@ -172,7 +172,7 @@ TINY = PetsConfig(
     trials=5,
     eval_episodes=64,
     model=EnsembleConfig(members=2, particles=2, hidden=(32,), weight_decay=(0.0, 0.0)),
-    fit=FitConfig(batch_size=256, epochs=100, learning_rate=5e-3),  # a batch that eight devices can share
+    fit=FitConfig(batch_size=256, epochs=100, learning_rate=3e-3),  # a batch that eight devices can share
     planner=ShootingConfig(horizon=10, population=100, elites=10, iterations=4),
 )
 

@@ -1,0 +1,203 @@
+"""Promises about whole runs: repeated, stopped and resumed, killed, damaged (2, 3 and 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from imaginax import systems
+from imaginax.runtime import checkpoint, run
+from imaginax.runtime.metrics import read_metrics
+from imaginax.runtime.run_directory import RunDirectory, RunError, read_json, read_run
+from tests.contract.parallel import CHILD
+
+PATIENCE = 300.0  # seconds for a child on a busy machine
+UNDER_WAY = 2  # chunks whose checkpoints may still be on their way to disk
+
+
+class Outcome(NamedTuple):
+    """What a finished run must repeat: rows of metrics, sha256 of the last state, evaluation returns."""
+
+    rows: list[dict]
+    state: str
+    returns: list[float]
+
+
+def outcome(logdir: Path) -> Outcome:
+    """Reads a run; of its rows all but the clock's readings."""
+    directory, record = read_run(logdir)
+    entry = systems.entry(record["system"])
+    system = entry.make(entry.preset("tiny", None))
+    rows = [row | {"wall_s": None} for row in read_metrics(directory.metrics)]
+    returns = read_json(directory.summary)["eval_return_per_seed"]
+    return Outcome(rows, digest(run.reload(system, directory, record).state), returns)
+
+
+def digest(state) -> str:
+    """sha256 of every bit of a state, keys included."""
+    total = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        data = jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+        total.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
+        total.update(np.asarray(data).tobytes())
+    return total.hexdigest()
+
+
+def words(name: str, logdir: Path) -> list[str]:
+    """The command line of a run that saves after every chunk."""
+    return ["train", name, "--preset", "tiny", "--logdir", str(logdir), "--save-every", "0"]
+
+
+def start(name: str, logdir: Path, *first: str) -> subprocess.Popen:
+    """A run in a process of its own; `first` are options of the child script."""
+    plain = not first and not name.startswith("toy")
+    program = ["-m", "imaginax.cli"] if plain else [str(CHILD), "cli", *first]
+    command = [sys.executable, *program, *words(name, logdir)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(child: subprocess.Popen) -> int:
+    """The exit code of a child; its complaint is shown where it fails."""
+    error = child.communicate(timeout=PATIENCE)[1]
+    assert child.returncode in (0, -9), error
+    assert "Traceback" not in error, error
+    return child.returncode
+
+
+# ---------------------------------------------------------------- promises
+
+
+def repeats(name: str, whole: Outcome, logdir: Path) -> dict[str, int]:
+    """The same settings and seed in another process give the same metrics, state and evaluation."""
+    finish(start(name, logdir))
+    _same(outcome(logdir), whole)
+    return {"rows": len(whole.rows)}
+
+
+def resumes(name: str, whole: Outcome, logdir: Path) -> dict[str, int]:
+    """SIGTERM and Ctrl-C stop a run within one chunk; it goes on in new processes bit for bit."""
+    done = 0
+    for number, line in (("SIGTERM", 1), ("SIGINT", 1)):
+        assert finish(start(name, logdir, "--stop-at", str(line), number)) == 0
+        summary = read_json(logdir / "summary.json")
+        assert summary["status"] == "stopped", f"{number} did not stop the run"
+        rows = len(read_metrics(logdir / "metrics.jsonl"))
+        assert done + line <= rows <= done + line + 1, f"{rows - done - line} chunks were run after {number}"
+        assert checkpoint.steps(logdir / "checkpoints")[0] == rows, f"{number} did not save"
+        done = rows
+    finish(start(name, logdir))
+    _same(outcome(logdir), whole)
+    return {"stops": 2}
+
+
+def survives_kills(name: str, whole: Outcome, folder: Path, *, kills: int, disturb=None) -> dict[str, int]:
+    """SIGKILL at random moments, the same command again and again: the end is that of an undisturbed run.
+
+    Args:
+        name: the system.
+        whole: an undisturbed run.
+        folder: for run directories.
+        kills: how many.
+        disturb: called with the run directory after each kill, to plant a fault.
+    """
+    moments, survived, lost, round_ = random.Random(0), 0, 0, 0
+    while survived < kills:
+        logdir, round_ = folder / f"run_{round_}", round_ + 1
+        while survived < kills and _kill(name, logdir, moments):
+            survived += 1
+            if disturb:
+                disturb(logdir)
+            lost = max(lost, _lost(logdir))
+        finish(start(name, logdir))
+        _same(outcome(logdir), whole)
+    return {"kills survived": survived, "chunks lost at most": lost}
+
+
+def _kill(name: str, logdir: Path, moments: random.Random) -> bool:
+    """Runs until a random moment after the first new row, or earlier; False if the run was done before."""
+    metrics = logdir / "metrics.jsonl"
+    before, early = len(read_metrics(metrics)), moments.random() < 0.2
+    child, began = start(name, logdir), time.monotonic()
+    wait = moments.uniform(0.5, 4.0) if early else PATIENCE
+    while child.poll() is None and time.monotonic() - began < wait and len(read_metrics(metrics)) <= before:
+        time.sleep(0.01)
+    if not early:
+        time.sleep(moments.uniform(0.0, 0.5))
+    child.kill()
+    return finish(child) == -9
+
+
+def _lost(logdir: Path) -> int:
+    """Chunks that were logged but are not in the newest valid checkpoint."""
+    rows = len(read_metrics(logdir / "metrics.jsonl"))
+    for step in checkpoint.steps(logdir / "checkpoints"):
+        try:
+            checkpoint.verify(logdir / "checkpoints" / str(step))
+        except RunError:
+            continue
+        assert rows - step <= UNDER_WAY, f"{rows - step} chunks are lost, {UNDER_WAY} may be"
+        return max(0, rows - step)
+    assert rows <= UNDER_WAY, f"all {rows} chunks are lost"
+    return rows
+
+
+def finds_damage(logdir: Path, copy: Path) -> dict[str, int]:
+    """One flipped bit in, or the loss of the end of, each file of a run's newest checkpoint is found."""
+    directory = RunDirectory(logdir)
+    source = directory.checkpoints / str(checkpoint.steps(directory.checkpoints)[0])
+    checkpoint.verify(source)
+    moments, kinds, found = random.Random(0), set(), {"flips found": 0, "cuts found": 0}
+    files = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
+    for name in files:
+        kinds.add("".join(letter for letter in name.as_posix() if not letter.isdecimal()))
+        for what, damage in (("flips found", _flip), ("cuts found", _cut)):
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(source, copy)
+            if damage(copy / name, moments):
+                _must_refuse(copy, f"{what.split()[0]} in {name}")
+                found[what] += 1
+    return found | {"kinds of file": len(kinds)}
+
+
+def _must_refuse(folder: Path, what: str) -> None:
+    try:
+        checkpoint.verify(folder)
+    except RunError:
+        return
+    raise AssertionError(f"not found: {what}")
+
+
+def _flip(path: Path, moments: random.Random) -> bool:
+    data = bytearray(path.read_bytes())
+    if data:
+        data[moments.randrange(len(data))] ^= 1 << moments.randrange(8)
+        path.write_bytes(data)
+    return bool(data)
+
+
+def _cut(path: Path, moments: random.Random) -> bool:
+    data = path.read_bytes()
+    path.write_bytes(data[: moments.randrange(len(data))] if data else b"")
+    return bool(data)
+
+
+def _same(got: Outcome, wanted: Outcome) -> None:
+    assert got.rows == wanted.rows, next(
+        (
+            f"row {a['step']} differs: {a} and {b}"
+            for a, b in zip(got.rows, wanted.rows, strict=False)
+            if a != b
+        ),
+        f"{len(got.rows)} rows, not {len(wanted.rows)}",
+    )
+    assert got.state == wanted.state, "the last state differs"
+    assert got.returns == wanted.returns, f"the evaluation differs: {got.returns} and {wanted.returns}"

@@ -1,0 +1,87 @@
+"""Every registered system keeps every promise; docs/PROMISES.md says what each of them means."""
+
+from __future__ import annotations
+
+import os
+
+import jax
+import pytest
+
+from imaginax.runtime import run
+from imaginax.runtime.run_directory import read_json, read_run
+from tests.contract import configs, learning, papers, parallel, processes, programs
+
+KILLS = int(os.environ.get("IMAGINAX_KILLS", 10))  # of the first system; the others are killed once
+CHILDREN = pytest.mark.slow
+
+
+def test_1_programs_call_no_host(system, figures):
+    figures("1 no call of the host", programs.never_calls_the_host(system))
+
+
+def test_1_programs_are_traced_once(system, figures):
+    figures("1 traces", programs.traces_once(system))
+
+
+@CHILDREN
+def test_2_a_stopped_run_goes_on_bit_for_bit(name, trained, tmp_path, figures):
+    figures("2 resumed bit for bit", processes.resumes(name, trained[1], tmp_path / "run"))
+
+
+@CHILDREN
+def test_3_another_process_repeats_the_run(name, trained, tmp_path, figures):
+    figures("3 repeated bit for bit", processes.repeats(name, trained[1], tmp_path / "run"))
+
+
+def test_3_lanes_agree_with_single_runs(entry, trained, figures):
+    system = parallel.system_of(entry, 30)
+    directory, record = read_run(trained[0])
+    state = run.reload(system, directory, record).state
+    other = jax.tree.map(lambda x: x, state)._replace(learner=_fresh_learner(system))
+    lanes = jax.tree.map(lambda a, b: jax.numpy.concatenate([a, b]), state, other)
+    figures("3 lanes", {"relative difference": programs.lanes_agree(system, lanes)})
+
+
+def _fresh_learner(system):
+    return jax.jit(programs.first_state(system))(jax.random.split(jax.random.key(1), 1)).learner
+
+
+@CHILDREN
+def test_4_devices_and_processes_compute_the_same_gradients(entry, tmp_path, figures):
+    figures("4 relative difference", parallel.keeps_gradients(entry, tmp_path))
+
+
+def test_5_programs_export(system, figures):
+    pytest.importorskip("flatbuffers")
+    figures("5 exported bytes", programs.exports(system))
+
+
+def test_6_a_metric_that_is_not_finite_stops_the_run(system, tmp_path, figures):
+    figures("6 not finite", learning.stops_at_non_finite(system, tmp_path / "run"))
+
+
+def test_6_damaged_checkpoints_are_found(trained, tmp_path, figures):
+    figures("6 damaged checkpoints", processes.finds_damage(trained[0], tmp_path / "copy"))
+
+
+@CHILDREN
+def test_6_a_killed_run_comes_to_the_same_end(name, trained, tmp_path, figures):
+    from imaginax import systems
+
+    kills = KILLS if name == next(iter(systems.SYSTEMS)) else 1
+    figures("6 killed", processes.survives_kills(name, trained[1], tmp_path, kills=kills))
+
+
+def test_7_impossible_settings_are_refused(entry, figures):
+    figures("7 settings", configs.refuses_what_cannot_work(entry))
+
+
+def test_8_published_settings_are_the_preset(entry, figures):
+    figures("8 published settings", papers.equals_the_page(entry))
+
+
+def test_9_it_learns(entry, system, trained, figures):
+    found = learning.learns(entry, read_json(trained[0] / "summary.json"), system)
+    best = learning.optimum(system.environment.spec.name)
+    assert entry.reaches < best, f"nothing reaches {entry.reaches}: the optimum is {best:.3f}"
+    figures("9 learns", found | {"optimum": best})
