@@ -20,9 +20,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from imaginax.runtime import aot, distributed, plotting
+from imaginax.runtime import distributed, plotting
 from imaginax.runtime.driver import CompiledDriver
-from imaginax.runtime.executable import Collective
+from imaginax.runtime.export import aot
+from imaginax.runtime.export.executable import Collective
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import pets

@@ -31,9 +31,10 @@ def measure(devices: int, population: int) -> dict[str, Any]:
     import jax
     import numpy as np
 
-    from imaginax.runtime import distributed, executable
+    from imaginax.runtime import distributed
     from imaginax.runtime.compilation import enable_cache
     from imaginax.runtime.driver import CompiledDriver
+    from imaginax.runtime.export import executable
     from imaginax.runtime.run import lane_keys
     from imaginax.systems import pets
     from imaginax.types import Stage

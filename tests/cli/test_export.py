@@ -8,7 +8,8 @@ import jax
 import pytest
 
 from imaginax import cli, systems
-from imaginax.runtime import aot, export
+from imaginax.runtime import export
+from imaginax.runtime.export import aot
 from imaginax.runtime.loop import make_chunk
 from tests.runtime import toy_system
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from imaginax.cli.terminal import FORM, Commands, complain
 
 if TYPE_CHECKING:
-    from imaginax.runtime.aot import Report
-    from imaginax.runtime.costs import Costs
+    from imaginax.runtime.export.aot import Report
+    from imaginax.runtime.export.costs import Costs
     from imaginax.types import System
 
 _EPILOG = """examples:
@@ -122,7 +122,7 @@ def _lowered_cells(row: dict[str, Any], costs: Costs) -> Sequence[str]:
 
 def _compile(options: argparse.Namespace) -> int:
     """Compiles every program for one chip, and training for all; 1 if one of them does not fit."""
-    from imaginax.runtime import aot
+    from imaginax.runtime.export import aot
 
     aot.prepare()
     target = aot.open_target(options.compile)
@@ -145,7 +145,8 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _reports(target: Any, name: str, system: System) -> Iterator[Report]:
-    from imaginax.runtime import aot, distributed, export
+    from imaginax.runtime import distributed, export
+    from imaginax.runtime.export import aot
 
     for program, (function, arguments) in export.programs(system).items():
         yield aot.compile_for(target, f"{name} {program}", function, arguments)

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from imaginax.runtime import costs
 from imaginax.runtime.compilation import Compiled, compiled
+from imaginax.runtime.export import costs
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.plotting import commit
 from imaginax.types import System, SystemState

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from imaginax.runtime import checkpoint, checkpoint_peers
+from imaginax.runtime import checkpoint
 from imaginax.runtime.checkpoint import CheckpointError
-from tests.runtime import checkpoint_program as program
+from imaginax.runtime.checkpoint import peers as checkpoint_peers
+from tests.runtime.checkpoint import checkpoint_program as program
 
 PROGRAM = Path(program.__file__)
 

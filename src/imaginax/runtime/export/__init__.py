@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-from imaginax.runtime import costs
 from imaginax.runtime.driver import CompiledDriver
-from imaginax.runtime.executable import donated, footprint
+from imaginax.runtime.export import costs
+from imaginax.runtime.export.executable import donated, footprint
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.run_directory import RunError
 from imaginax.types import ConfigError, System

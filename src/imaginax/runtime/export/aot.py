@@ -18,8 +18,9 @@ import jax
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-from imaginax.runtime import costs, distributed
-from imaginax.runtime.executable import Collective, Footprint, collectives, donated, footprint
+from imaginax.runtime import distributed
+from imaginax.runtime.export import costs
+from imaginax.runtime.export.executable import Collective, Footprint, collectives, donated, footprint
 from imaginax.runtime.run_directory import RunError
 from imaginax.types import ConfigError
 

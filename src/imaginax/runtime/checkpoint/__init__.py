@@ -26,10 +26,9 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import PyTree
 
-from imaginax.runtime import checkpoint_arrays as arrays
-from imaginax.runtime import checkpoint_files as files
-from imaginax.runtime.checkpoint_files import CheckpointError
-from imaginax.runtime.checkpoint_peers import Peers
+from imaginax.runtime.checkpoint import arrays, files
+from imaginax.runtime.checkpoint.files import CheckpointError
+from imaginax.runtime.checkpoint.peers import Peers
 from imaginax.types import ConfigError
 
 __all__ = ["CheckpointError", "Restored", "Saver", "restore", "save", "steps", "verify"]

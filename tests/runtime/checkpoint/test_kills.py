@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from imaginax.runtime import checkpoint
-from tests.runtime import checkpoint_program as program
+from tests.runtime.checkpoint import checkpoint_program as program
 
 KILLS = int(os.environ.get("IMAGINAX_KILLS", "10"))
 

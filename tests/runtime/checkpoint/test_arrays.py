@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaginax.runtime import checkpoint, checkpoint_arrays
-from imaginax.runtime.checkpoint_arrays import CHUNK_BYTES, _chunk
+from imaginax.runtime import checkpoint
+from imaginax.runtime.checkpoint import arrays as checkpoint_arrays
+from imaginax.runtime.checkpoint.arrays import CHUNK_BYTES, _chunk
 
 
 @given(st.lists(st.integers(1, 3000), max_size=4), st.sampled_from([1, 2, 4, 8]))

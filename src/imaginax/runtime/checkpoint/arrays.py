@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from imaginax.runtime.checkpoint_files import CheckpointError, first_line, walk
+from imaginax.runtime.checkpoint.files import CheckpointError, first_line, walk
 
 CHUNK_BYTES = 2**26
 DESCRIPTION_BYTES = 2**16

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from imaginax.runtime import aot
+from imaginax.runtime.export import aot
 from imaginax.runtime.run_directory import RunError
 from imaginax.types import ConfigError, SystemState
 
@@ -77,7 +77,8 @@ def test_unknown_targets_are_refused():
 
 TPU = """
 import json, jax, jax.numpy as jnp
-from imaginax.runtime import aot, distributed, export
+from imaginax.runtime import distributed, export
+from imaginax.runtime.export import aot
 from imaginax.types import ConfigError
 from tests.runtime import toy_system
 

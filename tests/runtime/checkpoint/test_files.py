@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from imaginax.runtime import checkpoint, checkpoint_arrays, checkpoint_files
+from imaginax.runtime import checkpoint
 from imaginax.runtime.checkpoint import CheckpointError
+from imaginax.runtime.checkpoint import arrays as checkpoint_arrays
+from imaginax.runtime.checkpoint import files as checkpoint_files
 
 STATE = {"a": jnp.arange(12.0).reshape(4, 3), "b": jnp.ones(5, jnp.bfloat16), "key": jax.random.key(0)}
 LIKE = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), STATE)

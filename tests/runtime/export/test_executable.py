@@ -8,8 +8,8 @@ import sys
 import jax
 import jax.numpy as jnp
 
-from imaginax.runtime import executable
-from imaginax.runtime.executable import Collective
+from imaginax.runtime.export import executable
+from imaginax.runtime.export.executable import Collective
 
 # The forms that occur: XLA's note on a loop's length, a bare condition, no condition to read, an
 # asynchronous pair, tuples, a branch, a collective inside of a called computation.
@@ -69,7 +69,7 @@ def test_a_text_with_known_content():
 PROGRAM = """
 import json, jax, jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-from imaginax.runtime import executable
+from imaginax.runtime.export import executable
 
 mesh = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
 whole, rows = NamedSharding(mesh, P()), NamedSharding(mesh, P("data"))

@@ -20,7 +20,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 
-from imaginax.runtime import checkpoint, checkpoint_arrays
+from imaginax.runtime import checkpoint
+from imaginax.runtime.checkpoint import arrays as checkpoint_arrays
 
 ROWS, COLUMNS = 2**13, 2**10  # 32 MiB
 BIG = ROWS * COLUMNS * 4

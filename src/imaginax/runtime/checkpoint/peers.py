@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import jax
 
-from imaginax.runtime.checkpoint_files import CheckpointError, first_line
+from imaginax.runtime.checkpoint.files import CheckpointError, first_line
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import jax.experimental
 import jax.numpy as jnp
 import pytest
 
-from imaginax.runtime import costs
+from imaginax.runtime.export import costs
 from imaginax.runtime.run_directory import RunError
 
 BATCH, WIDTH, LENGTH = 8, 64, 50

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.runtime import checkpoint, checkpoint_arrays
+from imaginax.runtime import checkpoint
 from imaginax.runtime.checkpoint import CheckpointError
+from imaginax.runtime.checkpoint import arrays as checkpoint_arrays
 from imaginax.types import ConfigError
 
 
