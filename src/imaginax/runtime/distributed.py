@@ -123,6 +123,7 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> int:
         if any(ended):
             for child in children:
                 child.kill()
+                child.wait()
             return next(code if code > 0 else 1 for code in ended if code)
         waiting = [child for child in waiting if child.returncode is None]
     return 0
