@@ -14,10 +14,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +137,10 @@ def write(population: int, table: dict[int, dict[str, Any]]) -> None:
         "population": population,
         "programs": table,
         "commit": plotting.commit(),
+        "jax": metadata.version("jax"),
+        "device": {"platform": "cpu", "cores": os.cpu_count()},
     }
-    write_json(RESULT, record | {"jax": plotting.jax_version(), "device": plotting.device()})
+    write_json(RESULT, record)
     print(RESULT.relative_to(ROOT))
 
 
