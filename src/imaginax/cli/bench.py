@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import FORM, Commands, at_least
+from imaginax.cli.terminal import Commands, at_least, describe
 
 _ABOUT = """Times a system's programs, for one seed, beside a large matrix product: a decision (act), and a
 chunk of each stage of training with and without learning. "of matrix rate" is the fraction of the
@@ -22,13 +22,12 @@ _EPILOG = """examples:
 
 def add(commands: Commands) -> None:
     """Describes the command."""
-    bench = commands.add_parser(
+    bench = describe(
+        commands,
         "bench",
         help="time the programs beside this machine's limit",
-        description=_ABOUT,
+        about=_ABOUT,
         epilog=_EPILOG,
-        formatter_class=FORM,
-        allow_abbrev=False,
     )
     bench.add_argument("system", nargs="?", default="all", metavar="SYSTEM", help="a system; default: all")
     bench.add_argument("--preset", metavar="P", help="default: tiny, or else the system's first")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import FORM, Commands, at_least, complain, number
+from imaginax.cli.terminal import Commands, add_run, complain, describe, number
 
 _MANY = 8  # returns, more than a line holds
 
@@ -23,19 +22,14 @@ _EPILOG = """examples:
 
 def add(commands: Commands) -> None:
     """Describes the command."""
-    evaluate = commands.add_parser(
+    evaluate = describe(
+        commands,
         "eval",
         help="the returns of a trained run, with their interval",
-        description=_ABOUT,
+        about=_ABOUT,
         epilog=_EPILOG,
-        formatter_class=FORM,
-        allow_abbrev=False,
     )
-    evaluate.add_argument("logdir", type=Path, metavar="RUN", help="a run directory")
-    evaluate.add_argument(
-        "--episodes", type=at_least(1), default=1, metavar="N", help="at least so many a seed; default: 1"
-    )
-    evaluate.add_argument("--seed", type=at_least(0), metavar="S", help="of the episodes")
+    add_run(evaluate, episodes="at least so many a seed")
     evaluate.set_defaults(run=run)
 
 

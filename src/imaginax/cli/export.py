@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaginax.cli.terminal import FORM, Commands, complain
+from imaginax.cli.terminal import Commands, complain, describe
 
 if TYPE_CHECKING:
     from imaginax.runtime.export.aot import Report
@@ -33,13 +33,12 @@ _COMPILED = ("program", "devices", "seconds", "FLOPs", "bytes", "mem MB", "of MB
 
 def add(commands: Commands) -> None:
     """Describes the command."""
-    export = commands.add_parser(
+    export = describe(
+        commands,
         "export",
         help="lower or compile programs for tpu, cuda or cpu",
-        description="Lowers a system's programs for other machines, or compiles them with --compile.",
+        about="Lowers a system's programs for other machines, or compiles them with --compile.",
         epilog=_EPILOG,
-        formatter_class=FORM,
-        allow_abbrev=False,
     )
     export.add_argument("system", metavar="SYSTEM", help="a system, or all")
     export.add_argument("--preset", metavar="P", help="default: the system's first")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from imaginax.cli.terminal import FORM, Commands
+from imaginax.cli.terminal import Commands, describe
 
 _EPILOG = """examples:
   imaginax list                     everything
@@ -18,13 +18,12 @@ _HOST = """  gym:<id>                any environment of gymnasium, for example g
 
 def add(commands: Commands) -> None:
     """Describes the command."""
-    listing = commands.add_parser(
+    listing = describe(
+        commands,
         "list",
         help="show systems, presets and environments",
-        description="Shows every system with its presets and known environments, then all environments.",
+        about="Shows every system with its presets and known environments, then all environments.",
         epilog=_EPILOG,
-        formatter_class=FORM,
-        allow_abbrev=False,
     )
     listing.set_defaults(run=run)
 

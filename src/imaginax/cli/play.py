@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import FORM, Commands, at_least, complain, number
+from imaginax.cli.terminal import Commands, add_run, at_least, complain, describe, number
 
 _ABOUT = """Lets an agent of a run play in its environment, prints each episode's return and length, and draws
 them: as a GIF in real time, or as a film strip where FILE ends in .png. Without --output the run's own
@@ -22,23 +22,14 @@ _EPILOG = """examples:
 
 def add(commands: Commands) -> None:
     """Describes the command."""
-    play = commands.add_parser(
+    play = describe(
+        commands,
         "play",
         help="watch a trained run: a GIF or a film strip",
-        description=_ABOUT,
+        about=_ABOUT,
         epilog=_EPILOG,
-        formatter_class=FORM,
-        allow_abbrev=False,
     )
-    play.add_argument("logdir", type=Path, metavar="RUN", help="a run directory")
-    play.add_argument(
-        "--episodes",
-        type=at_least(1),
-        default=1,
-        metavar="N",
-        help="so many, one after the other; default: 1",
-    )
-    play.add_argument("--seed", type=at_least(0), metavar="S", help="of the episodes")
+    add_run(play, episodes="so many, one after the other")
     play.add_argument(
         "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
     )

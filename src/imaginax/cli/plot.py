@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from imaginax.cli.terminal import FORM, Commands
+from imaginax.cli.terminal import Commands, describe
 
 _ABOUT = """Draws what runs have logged: the interquartile mean over seeds with its 95% bootstrap interval
 (of fewer than three seeds: their mean and extremes), the return against environment steps by default.
@@ -23,13 +23,12 @@ _EPILOG = """examples:
 
 def add(commands: Commands) -> None:
     """Describes the command."""
-    plot = commands.add_parser(
+    plot = describe(
+        commands,
         "plot",
         help="draw learning curves",
-        description=_ABOUT,
+        about=_ABOUT,
         epilog=_EPILOG,
-        formatter_class=FORM,
-        allow_abbrev=False,
     )
     plot.add_argument("sources", nargs="+", metavar="RUN", help="run directories or results files")
     plot.add_argument("--output", type=Path, default=Path("return.png"), metavar="FILE", help="png, svg, pdf")

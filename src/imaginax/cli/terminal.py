@@ -6,9 +6,38 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 FORM = argparse.RawDescriptionHelpFormatter
 Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+def describe(
+    commands: Commands, name: str, *, help: str, about: str, epilog: str, **more: Any
+) -> argparse.ArgumentParser:
+    """The parser of a command; options are added to it.
+
+    Args:
+        commands: where it belongs.
+        name: the word after `imaginax`.
+        help: its line in the list of commands.
+        about: what `--help` says first.
+        epilog: what it says last: examples.
+        more: further settings of the parser.
+    """
+    return commands.add_parser(
+        name, help=help, description=about, epilog=epilog, formatter_class=FORM, allow_abbrev=False, **more
+    )
+
+
+def add_run(parser: argparse.ArgumentParser, *, episodes: str) -> None:
+    """The options of a command that lets a trained run play; `episodes` says how many of them N are."""
+    parser.add_argument("logdir", type=Path, metavar="RUN", help="a run directory")
+    parser.add_argument(
+        "--episodes", type=at_least(1), default=1, metavar="N", help=f"{episodes}; default: 1"
+    )
+    parser.add_argument("--seed", type=at_least(0), metavar="S", help="of the episodes")
 
 
 def complain(message: str, code: int) -> int:

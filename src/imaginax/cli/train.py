@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import FORM, Commands, at_least, complain, print_returns, seconds
+from imaginax.cli.terminal import Commands, at_least, complain, describe, print_returns, seconds
 
 _ABOUT = """Trains a system, saves as it goes, evaluates it at the end and draws its learning curve. The same
 command again goes on where the run stopped, also after a crash; with other settings it is refused, and says
@@ -25,15 +25,14 @@ _EPILOG = """examples:
 
 def add(commands: Commands) -> None:
     """Describes the command; `--help` is its own, so that it can show a system's fields too."""
-    train = commands.add_parser(
+    train = describe(
+        commands,
         "train",
         help="train a system, or go on with a run",
         usage="imaginax train SYSTEM [OPTION ...] [--FIELD VALUE ...]",
-        description=_ABOUT,
+        about=_ABOUT,
         epilog=_EPILOG,
-        formatter_class=FORM,
         add_help=False,
-        allow_abbrev=False,
     )
     train.add_argument("system", nargs="?", metavar="SYSTEM", help="one of those that imaginax list shows")
     train.add_argument("--preset", metavar="P", help="a named configuration; default: the system's first")

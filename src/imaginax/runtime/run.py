@@ -81,7 +81,7 @@ def train(
         The content of summary.json. Its status is "finished", or "stopped" after Ctrl-C or SIGTERM.
 
     Raises:
-        ConfigError: if `logdir` holds another run.
+        ConfigError: if `logdir` holds another run, or the state does not fit into memory or the devices.
         NonFinite: naming the metric; the last checkpoint stays as it was.
         RunError: if something cannot be written.
     """

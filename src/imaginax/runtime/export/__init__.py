@@ -115,7 +115,7 @@ def export(
         data = bytes(jax.export.export(program, platforms=[platform])(*shapes).serialize())
     except ImportError as error:
         raise ConfigError("export needs flatbuffers: pip install 'imaginax[export]'") from error
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # so jax says that a platform lacks an operation
         raise RunError(f"{name} cannot be exported for {platform}: {str(error).splitlines()[0]}") from error
     return Exported(name, platform, data, time.perf_counter() - start, costs.count_jaxpr(jaxpr))
 
