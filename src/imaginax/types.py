@@ -108,7 +108,7 @@ class TimeStep(NamedTuple):
 
     `discount` is 0 after a true termination and 1 otherwise, so a truncated
     episode (`last` and `truncated`) still bootstraps. `legal` is None where
-    every action is allowed. `player` is the player to move. After an automatic
+    every action is allowed. `player` is the player to move, 0 for the one who began. After an automatic
     reset `observation` is the first one of the new episode and `final_observation`
     what the last step really led to; without one the two are the same, or
     `final_observation` is None.
@@ -136,6 +136,36 @@ class Features(NamedTuple):
     apply: Callable[[Array, Array], Array]  # (observation, predicted target) -> next observation
 
 
+class Symmetries(NamedTuple):
+    """The G maps of a board onto itself that leave its rules as they are, the identity first.
+
+    planes: (planes [H W C], index of the map) -> planes [H W C]
+    actions: [G A]; action a becomes `actions[g, a]` under map g
+    """
+
+    planes: Callable[[Array, Array], Array]
+    actions: Int[Array, "G A"]
+
+
+class Game(NamedTuple):
+    """What search and learning use of a board game besides its rules; functions of one state.
+
+    planes:  state -> [H W C]: the board and its history as the player to move sees them, a network's input
+    pack:    planes -> the same in few bytes, for replay; `unpack` restores them exactly
+    compact: state -> the same in few bytes, for search trees; `expand` restores it, so that every later
+             observation, set of legal actions and outcome is that of the original
+    max_legal: no position has more legal actions than this
+    """
+
+    planes: Callable[[State], Array]
+    pack: Callable[[Array], PyTree]
+    unpack: Callable[[PyTree], Array]
+    compact: Callable[[State], PyTree]
+    expand: Callable[[PyTree], State]
+    symmetries: Symmetries
+    max_legal: int
+
+
 class Environment(NamedTuple):
     """The true rules of a game or of a physical system, as pure functions of one state.
 
@@ -147,6 +177,9 @@ class Environment(NamedTuple):
     An environment that is no JAX program has `host(n, processes=False, render=False)`, which opens n real
     copies (`envs.host_vector.HostVector`); its `init` is a placeholder of the right shapes and its `step`
     cannot be compiled.
+
+    In a game of two players (`spec.players`) they move in turn, the reward is that of the player who just
+    moved, and `game` says how search and networks see it.
     """
 
     spec: EnvSpec
@@ -156,6 +189,7 @@ class Environment(NamedTuple):
     reward: Callable[[Array, Array, Array], Array] | None = None
     features: Features | None = None
     host: Callable[..., Any] | None = None
+    game: Game | None = None
 
 
 class Transition(NamedTuple):
@@ -192,8 +226,21 @@ class Capabilities(NamedTuple):
     gaussian_belief: bool = False
 
 
+class Evaluation(NamedTuple):
+    """What a model thinks of a belief: its value for the player to move, and logits over actions.
+
+    Illegal actions have the lowest finite logit, where the model knows which they are.
+    """
+
+    value: Float[Array, "*#B"]
+    policy: Float[Array, "*#B A"]
+
+
 class Prediction(NamedTuple):
-    """What a model says of one imagined step; None where it says nothing."""
+    """What a model says of one imagined step; None where it says nothing.
+
+    `value` and `policy` are of where the step led.
+    """
 
     reward: Float[Array, "*#B"]
     discount: Float[Array, "*#B"]
@@ -210,6 +257,10 @@ class WorldModel(NamedTuple):
     predict: (params, belief, action [B, ...], key) -> (belief, Prediction)
     decode:  (params, belief) -> distribution over observations, or None
     loss:    (params, data, key) -> (scalar, metrics)
+    evaluate: (params, belief, key) -> Evaluation, of a model that offers value and policy
+
+    Between two players who move in turn a prediction's reward is that of the player who moved, its value
+    that of the player to move then, and its discount negative: return = reward + discount * value.
     """
 
     init: Callable[[Array], Params]
@@ -219,6 +270,7 @@ class WorldModel(NamedTuple):
     decode: Callable[[Params, Belief], Any]
     loss: Callable[[Params, PyTree, Array], tuple[Array, Metrics]]
     can: Capabilities
+    evaluate: Callable[[Params, Belief, Array], Evaluation] | None = None
 
 
 class PlanOutput(NamedTuple):
@@ -243,6 +295,28 @@ class Planner(NamedTuple):
     plan: Callable[..., tuple[Array, PyTree, PlanOutput]]
 
 
+class Thought(NamedTuple):
+    """Why a player chose: shares of its search, the value it expects, and the line, -1 after its end."""
+
+    policy: Float[Array, "*#B A"]
+    value: Float[Array, "*#B"]
+    line: Int[Array, "*#B H"]
+
+
+class Player(NamedTuple):
+    """One side of a game, for B games at once, as pure functions.
+
+    init:    batch size -> memory
+    move:    (params, memory, time step of the `privileged` game [B], key) -> (action [B], memory, Thought)
+    observe: (memory, action [B]) -> memory; told of every action of both sides, its own included
+    """
+
+    name: str
+    init: Callable[[int], PyTree]
+    move: Callable[[Params, PyTree, TimeStep, Array], tuple[Array, PyTree, Thought]]
+    observe: Callable[[PyTree, Array], PyTree] = lambda memory, action: memory
+
+
 # ------------------------------------------------------------------ systems
 
 
@@ -251,12 +325,13 @@ class Replay(NamedTuple):
 
     init: () -> replay state
     add:  (state, batch of items [N, ...]) -> state
-    data: state -> (items [capacity, ...], count []); the first `count` rows are filled
+    data: state -> what is kept, as the system's `learn` reads it; of `item_replay`, (items [capacity, ...],
+          count []), of which the first `count` rows are filled
     """
 
     init: Callable[[], PyTree]
     add: Callable[[PyTree, PyTree], PyTree]
-    data: Callable[[PyTree], tuple[PyTree, Int[Array, ""]]]
+    data: Callable[[PyTree], Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -304,6 +379,8 @@ class System(NamedTuple):
     learn:    (learner, replay state, key) -> (learner, metrics)
     record:   (timestep, action, next timestep, extras) -> the item [N, ...] that replay stores
     evaluate: (state, key) -> Episodes
+    player:   simulations per move (None: the system's own) -> Player whose params are the learner, at its
+              strongest; None for a system that plays no game
     """
 
     name: str
@@ -316,3 +393,4 @@ class System(NamedTuple):
     record: Callable[..., PyTree]
     evaluate: Callable[[SystemState, Array], Episodes]
     schedule: tuple[Stage, ...]
+    player: Callable[[int | None], Player] | None = None

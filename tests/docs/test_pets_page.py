@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -15,35 +14,15 @@ from imaginax.models.ensemble import EnsembleConfig
 from imaginax.models.ensemble_fit import FitConfig
 from imaginax.planners.shooting import ShootingConfig
 from imaginax.systems import pets
+from tests.docs.tables import check_links, columns, table, value
 
 PAGE = Path(__file__).parents[2] / "docs" / "pets.md"
 TEXT = PAGE.read_text()
 
 
-def table(first_row: str) -> list[list[str]]:
-    """The cells of the table with this header or first row, the line of dashes left out."""
-    lines = TEXT[TEXT.index(first_row) :].split("\n\n")[0].splitlines()
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-    return [row for row in rows if not set("".join(row)) <= {"-"}]
-
-
-def value(cell: str) -> Any:
-    """'0.1' -> 0.1, '3 x 500' -> (500, 500, 500), '0.1, 0.2' -> (0.1, 0.2), 'PE' -> 'PE'."""
-    if repeated := re.fullmatch(r"(\d+) x (\d+)", cell):
-        return (int(repeated[2]),) * int(repeated[1])
-    if "," in cell:
-        return tuple(map(value, cell.split(",")))
-    try:
-        return float(cell) if "." in cell else int(cell)
-    except ValueError:
-        return cell
-
-
 def published() -> dict[str, dict[str, Any]]:
     """Environment -> row of the table of hyperparameters -> value."""
-    (_, *names), *rows = table("| | `pets_cartpole`")
-    assert len({row[0] for row in rows}) == len(rows)
-    return {name.strip("`"): {row[0]: value(row[i + 1]) for row in rows} for i, name in enumerate(names)}
+    return columns(TEXT, "| | `pets_cartpole`")
 
 
 def config_of(env: str, rows: dict[str, Any]) -> pets.PetsConfig:
@@ -117,20 +96,9 @@ def test_preset_laptop_differs_as_listed():
     paper, laptop = flat(pets.PAPER["pets_cartpole"]), flat(pets.preset("laptop", "pets_cartpole"))
     names = paper.keys() - {"chunk_steps"}
     differences = {name: (paper[name], laptop[name]) for name in names if paper[name] != laptop[name]}
-    _, *rows = table("| field | paper")
+    _, *rows = table(TEXT, "| field | paper")
     assert {name: (value(left), value(right)) for name, left, right in rows} == differences
 
 
 def test_functions_and_files_exist():
-    """Links to code name things that are there; every other relative link leads to a file."""
-    pairs = re.findall(r"\[`([\w.]+)`\]\(\.\./src/(imaginax/[\w/]+)\.py\)", TEXT)
-    assert len(pairs) > 10
-    for name, path in pairs:
-        module, _, attribute = name.rpartition(".")
-        assert f"imaginax.{module}" == path.replace("/", ".")
-        assert hasattr(importlib.import_module(f"imaginax.{module}"), attribute), name
-    links = re.findall(r"\]\((?!http|#)([^)#]+)\)", TEXT)
-    commands = re.findall(r"`(?:python )?(experiments/[\w/]+\.py)", TEXT)
-    missing = [link for link in links if not (PAGE.parent / link).exists()]
-    missing += [path for path in commands if not (PAGE.parents[1] / path).exists()]
-    assert len(commands) >= 4 and not missing
+    check_links(PAGE, least=10, commands=4)

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.envs import wrappers
+from imaginax.envs import games, wrappers
 from imaginax.types import ConfigError, Discrete
 
-ANALYTIC = [name for name in envs.names() if name.split("_")[-1] not in ("halfcheetah", "reacher", "pusher")]
+ANALYTIC = [
+    name
+    for name in envs.names()
+    if name.split("_")[-1] not in ("halfcheetah", "reacher", "pusher") and not games.is_game(name)
+]
 
 
 def test_unknown_name_is_one_line_with_near_matches_and_all_names():
@@ -22,6 +26,15 @@ def test_unknown_name_is_one_line_with_near_matches_and_all_names():
     assert all(name in message for name in envs.names())
     with pytest.raises(ConfigError, match="known: "):
         envs.make("zzz")
+
+
+def test_games_are_listed_and_their_errors_name_the_field():
+    assert set(games.NAMES) <= set(envs.names())
+    with pytest.raises(ConfigError, match="unknown game 'go_9'; did you mean go_9x9"):
+        envs.make("go_9")
+    with pytest.raises(ConfigError, match="did you mean connect_four"):
+        envs.make("connect_for")
+    assert envs.make("tic_tac_toe", max_steps=4).spec.max_steps == 4
 
 
 def test_limit_and_repeat_reach_the_specification():

@@ -9,7 +9,8 @@ import pytest
 
 from imaginax.envs import make
 from imaginax.envs.wrappers import privileged, vectorise
-from imaginax.models.rules import rules
+from imaginax.models.rules import guided_rules, rules
+from imaginax.types import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,49 @@ def test_nothing_to_decode_and_nothing_to_learn():
     assert jax.tree.leaves(params) == [] and model.decode(params, ()) is None
     loss, metrics = model.loss(params, (), jax.random.key(0))
     assert loss == 0 and metrics == {}
+
+
+def _judge(params, planes):
+    """A network whose answer depends on every square: logits name squares, so a turned board shows."""
+    own = planes[..., 0].astype(jnp.float32).reshape(len(planes), 9)
+    return params * own + jnp.arange(9.0) * 0, params * own @ jnp.arange(9.0) / 100
+
+
+def test_guided_rules_add_what_the_network_thinks_of_the_next_position():
+    env = privileged(make("tic_tac_toe"))
+    model, copies = guided_rules(env, lambda key: jnp.float32(2), _judge), vectorise(env, 3)
+    state, timestep = copies.init(jax.random.key(0))
+    belief = model.encode(jnp.float32(2), timestep.observation, jax.random.key(1))
+    predict, step = jax.jit(model.predict), jax.jit(copies.step)
+    games = jnp.array([[4, 4, 0], [0, 0, 3], [2, 1, 1], [6, 2, 4], [8, 6, 2]])  # the third: 0, 1, 2 in a row
+    for number, action in enumerate(games):
+        belief, prediction = predict(jnp.float32(2), belief, action, jax.random.key(2))
+        state, timestep = step(state, action, jax.random.key(3))
+        np.testing.assert_array_equal(prediction.reward, timestep.reward)
+        np.testing.assert_array_equal(prediction.discount, -timestep.discount)
+        logits, value = _judge(jnp.float32(2), jax.vmap(env.game.planes)(timestep.observation))
+        np.testing.assert_allclose(prediction.value, value, rtol=1e-6)
+        lowest = np.finfo(np.float32).min
+        np.testing.assert_allclose(prediction.policy, jnp.where(timestep.legal, logits, lowest), rtol=1e-6)
+        seen = model.evaluate(jnp.float32(2), belief, jax.random.key(4))
+        np.testing.assert_allclose(seen.value, value, rtol=1e-6)
+        assert number == 4 or not timestep.last.any()
+    assert timestep.reward.tolist() == [0, 0, 1] and timestep.last.tolist() == [False, False, True]
+
+
+def test_a_turned_position_gets_its_answer_turned_back():
+    """The judge marks the mover's stones; under any symmetry its marks come back to where the stones are."""
+    env = privileged(make("tic_tac_toe"))
+    model, copies = guided_rules(env, lambda key: jnp.float32(1), _judge, turn=True), vectorise(env, 64)
+    state, timestep = copies.init(jax.random.key(0))
+    for action in (0, 5):
+        state, timestep = copies.step(state, jnp.full(64, action), jax.random.key(0))
+    belief = model.encode(jnp.float32(1), timestep.observation, jax.random.key(1))
+    seen = jax.jit(model.evaluate)(jnp.float32(1), belief, jax.random.key(2))
+    np.testing.assert_array_equal(seen.policy, jnp.tile(jnp.eye(9)[0], (64, 1)))
+    assert len(np.unique(np.round(seen.value, 4))) == 4  # the corner's four places, seen by the network
+
+
+def test_rules_of_no_game_cannot_be_guided():
+    with pytest.raises(ConfigError, match="diagnostic_chain is not a board game"):
+        guided_rules(make("diagnostic_chain"), lambda key: (), _judge)

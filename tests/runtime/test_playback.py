@@ -55,7 +55,7 @@ def test_the_best_lane_is_that_of_the_evaluation(trained):
 def test_an_episode_ends_where_the_environment_reset_itself():
     """Three steps of rewards 1, 2 and 4, and then the beginning of the next episode."""
     totals, lengths = jnp.array([0.0, 1.0, 3.0, 0.0, 9.0]), jnp.array([0, 1, 2, 0, 1])
-    states = StatisticsState(jnp.arange(5), totals, lengths, totals, lengths)
+    states = StatisticsState(jnp.arange(5), totals, lengths, totals, lengths, 0 * lengths)
     episode = playback._first(7.0, states)
     np.testing.assert_array_equal(episode.rewards, [1, 2, 4])
     np.testing.assert_array_equal(episode.states.inner, [0, 1, 2])

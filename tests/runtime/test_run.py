@@ -8,12 +8,15 @@ import threading
 
 import imageio.v3 as iio
 import jax
+import numpy as np
 import pytest
 
 from imaginax.runtime import checkpoint, run
+from imaginax.runtime.driver import first_state
+from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.metrics import read_metrics
 from imaginax.runtime.run import NonFinite, Saving, train
-from imaginax.runtime.run_directory import RunError, read_json
+from imaginax.runtime.run_directory import RunError, read_json, read_run
 from imaginax.types import ConfigError
 from tests.runtime import toy_system
 from tests.runtime.toy_system import FitConfig, ToyConfig
@@ -210,3 +213,21 @@ def test_outside_of_the_main_thread_signals_are_left_alone():
     thread.start()
     thread.join()
     assert seen == [(False, before)]
+
+
+def test_snapshots_keep_the_learner_as_it_was(tmp_path):
+    saving = Saving(every_s=1e9, keep=1, snapshots=2)
+    stopped = go(tmp_path, stream=Killer("learn 2/4", signal.SIGTERM), saving=saving)
+    assert stopped["status"] == "stopped"
+    go(tmp_path, saving=saving)
+    system, (directory, record) = toy_system.make(ToyConfig()), read_run(tmp_path)
+    kept = run.snapshots(system, directory, record)
+    assert [one.step for one in kept] == [2, 4]
+    assert [one.progress["env_steps"] for one in kept] == [10, 20]
+    state = jax.jit(first_state(system))(run.lane_keys(record)[0])
+    chunks = [jax.jit(jax.vmap(make_chunk(system, stage), in_axes=(0, None))) for stage in system.schedule]
+    state, _ = chunks[0](state, 0)
+    for index in range(3):
+        state, _ = chunks[1](state, index)
+        if index in (0, 2):
+            assert np.array_equal(kept[index // 2].state.w, state.learner.w)

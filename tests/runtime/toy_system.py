@@ -144,7 +144,7 @@ def make(config: ToyConfig) -> System:
         returns = -EPISODE * jnp.abs(state.learner.w - 3.0) - shift
         steps = jnp.arange(EPISODE, dtype=jnp.int32)
         zeros = jnp.zeros(EPISODE)
-        states = StatisticsState(Walk(steps, zeros), zeros, steps, zeros, steps)
+        states = StatisticsState(Walk(steps, zeros), zeros, steps, zeros, steps, 0 * steps)
         return Episodes(returns, states)
 
     schedule = (

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from imaginax.cli import bench, evaluate, export, listing, play, plot, train
+from imaginax.cli import bench, evaluate, export, listing, match, play, plot, train
 from imaginax.cli.terminal import FORM, complain
 
 __all__ = ["main"]
 
-_COMMANDS = (train, listing, evaluate, play, plot, export, bench)
+_COMMANDS = (train, listing, evaluate, match, play, plot, export, bench)
 
 _EPILOG = """examples:
   imaginax list                                  systems, presets and environments

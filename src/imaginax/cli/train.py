@@ -60,6 +60,13 @@ def _add_machine_options(train: argparse.ArgumentParser) -> None:
     saving.add_argument(
         "--keep", type=at_least(1), default=2, metavar="N", help="newest checkpoints that stay; default: 2"
     )
+    saving.add_argument(
+        "--snapshots",
+        type=at_least(0),
+        default=0,
+        metavar="CHUNKS",
+        help="also keep the learner after every so many chunks, for good; default: 0, none",
+    )
     machines = train.add_argument_group("machines")
     machines.add_argument(
         "--devices", type=at_least(1), metavar="N", help="of all processes; a CPU is divided; default: one"
@@ -117,7 +124,7 @@ def _train(options: argparse.Namespace, system: Any, preset: str) -> int:
         seeds=options.seeds,
         seed=options.seed,
         preset=preset,
-        saving=run.Saving(options.save_every, options.keep),
+        saving=run.Saving(options.save_every, options.keep, options.snapshots),
         override_config=options.override_config,
         devices=options.devices,
         overlap=options.overlap,

@@ -2,7 +2,7 @@
 
 `make("pets_cartpole")` gives one environment with its time limit; `wrappers.training_environment`
 turns it into many that reset themselves. `make("gym:Pendulum-v1")` gives one that is no JAX program:
-see `envs.gymnasium`.
+see `envs.gymnasium`. `make("go_9x9")` gives a board game: see `envs.games`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,13 @@ _FACTORIES = {
 
 
 def names() -> tuple[str, ...]:
-    """Every name that `make` knows, besides those with a prefix: gym:, atari: and dmc:."""
-    return tuple(_FACTORIES)
+    """Every name that `make` knows, besides those with a prefix: gym:, atari: and dmc:.
+
+    Go and Hex exist in other sizes too, and Go with other komi: see `envs.games.titles.parse`.
+    """
+    from imaginax.envs import games
+
+    return (*_FACTORIES, *games.NAMES)
 
 
 def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> Environment:
@@ -39,20 +44,26 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
 
     Args:
         name: one of `names()`, or an environment of gymnasium's by its id: `gym:<id>`.
-        max_steps: simulator steps after which an episode is truncated; default: the published number.
+        max_steps: simulator steps after which an episode is truncated; default: the published number, or the
+            longest game that the rules allow.
         action_repeat: simulator steps for which every action is held; see `wrappers.action_repeat`.
+            1 for a board game.
 
     Raises:
         ConfigError: for an unknown name, a limit or a repeat below 1, or a missing optional dependency.
     """
-    from imaginax.envs import wrappers
+    from imaginax.envs import games, wrappers
 
     if ":" in name:
         return _on_host(name, max_steps, action_repeat)
+    if games.is_game(name):
+        if action_repeat != 1:
+            raise ConfigError(f"action_repeat of the game {name} must be 1, got {action_repeat}")
+        return games.environment(name, max_steps=max_steps)
     if name not in _FACTORIES:
-        near = difflib.get_close_matches(name, _FACTORIES, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ";"
-        raise ConfigError(f"unknown environment {name!r}{hint} known: {', '.join(_FACTORIES)}, gym:<id>")
+        raise ConfigError(f"unknown environment {name!r}{hint} known: {', '.join(names())}, gym:<id>")
     module, factory = _FACTORIES[name]
     raw = getattr(importlib.import_module(f"imaginax.envs.{module}"), factory)()
     return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)

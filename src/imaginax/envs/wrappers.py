@@ -29,13 +29,17 @@ class TimeLimitState(NamedTuple):
 
 
 class StatisticsState(NamedTuple):
-    """An environment's state, the episode under way and the last one that ended (0 before the first)."""
+    """An environment's state, the episode under way and the last one that ended (0 before the first).
+
+    Returns in a game of two are those of the player who began. `player` is who is to move.
+    """
 
     inner: State
     running_return: Float[Array, "*#N"]
     running_length: Int[Array, "*#N"]
     finished_return: Float[Array, "*#N"]
     finished_length: Int[Array, "*#N"]
+    player: Int[Array, "*#N"]
 
 
 def time_limit(env: Environment, max_steps: int | None = None) -> Environment:
@@ -143,7 +147,7 @@ def episode_statistics(env: Environment) -> Environment:
     def init(key: Array) -> tuple[StatisticsState, TimeStep]:
         inner, timestep = env.init(key)
         zero, none = jnp.zeros((), jnp.float32), jnp.zeros((), jnp.int32)
-        return StatisticsState(inner, zero, none, zero, none), timestep
+        return StatisticsState(inner, zero, none, zero, none, _to_move(timestep)), timestep
 
     def step(state: StatisticsState, action: Array, key: Array) -> tuple[StatisticsState, TimeStep]:
         inner, timestep = env.step(state.inner, action, key)
@@ -154,7 +158,8 @@ def episode_statistics(env: Environment) -> Environment:
 
 def count(state: StatisticsState, inner: State, timestep: TimeStep) -> StatisticsState:
     """Adds a time step, after which the environment's state is `inner`; any leading axes."""
-    total = state.running_return + timestep.reward.astype(jnp.float32)
+    reward = timestep.reward.astype(jnp.float32)  # of the player who moved
+    total = state.running_return + jnp.where(state.player == 0, reward, -reward)
     length = state.running_length + 1
     last = timestep.last
     return StatisticsState(
@@ -163,7 +168,12 @@ def count(state: StatisticsState, inner: State, timestep: TimeStep) -> Statistic
         running_length=jnp.where(last, jnp.zeros_like(length), length),
         finished_return=jnp.where(last, total, state.finished_return),
         finished_length=jnp.where(last, length, state.finished_length),
+        player=jnp.broadcast_to(_to_move(timestep), length.shape),
     )
+
+
+def _to_move(timestep: TimeStep) -> Array:
+    return jnp.asarray(timestep.player, jnp.int32)
 
 
 def vectorise(env: Environment, n: int) -> Environment:

@@ -1,10 +1,14 @@
-"""The true rules of an environment as a world model: the upper bound that any learned model is compared with.
+"""The true rules of an environment as a world model, alone or guided by a network.
 
-The belief is the environment's own state, so the planner must be shown it: act in
-`envs.wrappers.privileged(env)`, whose observation is the state.
+Alone they are the upper bound that any learned model is compared with. Guided by a network that judges
+positions they are the model in which AlphaGo Zero and AlphaZero search. The belief is the environment's
+own state, so the planner must be shown it: act in `envs.wrappers.privileged(env)`, whose observation is
+the state.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +18,10 @@ from imaginax.types import (
     Belief,
     Box,
     Capabilities,
+    ConfigError,
     Discrete,
     Environment,
+    Evaluation,
     Metrics,
     Params,
     Prediction,
@@ -38,7 +44,8 @@ def rules(env: Environment) -> WorldModel:
         del params
         keys = jax.random.split(key, action.shape[0])
         belief, timestep = jax.vmap(env.step)(belief, action, keys)
-        return belief, Prediction(timestep.reward, timestep.discount)
+        sign = -1 if env.spec.players == 2 else 1
+        return belief, Prediction(timestep.reward, sign * timestep.discount)
 
     can = Capabilities(
         discrete=isinstance(env.spec.action, Discrete),
@@ -46,6 +53,67 @@ def rules(env: Environment) -> WorldModel:
         differentiable=True,
     )
     return WorldModel(_init, _encode, _observe, predict, _decode, _loss, can)
+
+
+def guided_rules(
+    env: Environment,
+    init: Callable[[Array], Params],
+    judge: Callable[[Params, Array], tuple[Array, Array]],
+    *,
+    turn: bool = False,
+) -> WorldModel:
+    """The rules of a board game, with values and policies of a network.
+
+    Beliefs are compact states (`Game.compact`). An illegal action has the lowest finite logit after
+    `predict`; `evaluate` leaves the network's logits as they are.
+
+    Args:
+        env: a single game that does not reset itself.
+        init: key -> the network's parameters.
+        judge: (params, planes [B H W C]) -> (logits [B A], value [B] for the player to move).
+        turn: show the network each position under a symmetry of the board, drawn at random, and turn its
+            answer back (Silver et al. 2017, Methods, "Expand and evaluate").
+
+    Raises:
+        ConfigError: if `env` is not a board game.
+    """
+    if env.game is None:
+        raise ConfigError(f"env {env.spec.name} is not a board game")
+    game = env.game
+
+    def look(params: Params, states: PyTree, key: Array) -> Evaluation:
+        planes = jax.vmap(game.planes)(states)
+        if not turn:
+            logits, value = judge(params, planes)
+            return Evaluation(value, logits)
+        maps = jax.random.randint(key, planes.shape[:1], 0, game.symmetries.actions.shape[0])
+        logits, value = judge(params, jax.vmap(game.symmetries.planes)(planes, maps))
+        return Evaluation(value, jnp.take_along_axis(logits, game.symmetries.actions[maps], axis=1))
+
+    def encode(params: Params, observation: PyTree, key: Array) -> Belief:
+        del params, key
+        return jax.vmap(game.compact)(observation)
+
+    def observe(params: Params, belief: Belief, action: Array, observation: PyTree, key: Array) -> Belief:
+        del belief, action
+        return encode(params, observation, key)
+
+    def evaluate(params: Params, belief: Belief, key: Array) -> Evaluation:
+        return look(params, jax.vmap(game.expand)(belief), key)
+
+    def predict(params: Params, belief: Belief, action: Array, key: Array) -> tuple[Belief, Prediction]:
+        key_step, key_look = jax.random.split(key)
+        keys = jax.random.split(key_step, action.shape[0])
+        states, timestep = jax.vmap(env.step)(jax.vmap(game.expand)(belief), action, keys)
+        assert timestep.legal is not None, "board games say what is legal"
+        seen = look(params, states, key_look)
+        policy = jnp.where(timestep.legal, seen.policy, jnp.finfo(seen.policy.dtype).min)
+        sign = -1 if env.spec.players == 2 else 1
+        prediction = Prediction(timestep.reward, sign * timestep.discount, seen.value, policy)
+        return jax.vmap(game.compact)(states), prediction
+
+    can = Capabilities(discrete=True, value=True, policy=True)
+    return WorldModel(init, encode, observe, predict, _decode, _loss, can, evaluate)
 
 
 def _init(key: Array) -> Params:

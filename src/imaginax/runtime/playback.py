@@ -119,8 +119,7 @@ def episodes(trained: Trained, *, lane: int, count: int, seed: int | None = None
 
 def _first(total: float, states: PyTree) -> Episode:
     """The first episode in states [T, ...] of an environment that resets itself."""
-    running = np.asarray(states.running_length)
-    length = next((t for t in range(1, len(running)) if running[t] == 0), len(running))
+    length = report.moments_of_first(states)
     states = jax.tree.map(lambda leaf: leaf[:length], states)
     before = np.append(np.asarray(states.running_return, float), total)
     return Episode(total, np.diff(before), states)

@@ -162,6 +162,11 @@ def _draw(system: System, states: PyTree) -> UInt8[np.ndarray, "T H W 3"] | None
     if render is None or states is None:
         return None
     program = jax.jit(render)  # one frame at a time: an episode's frames at once need gigabytes
-    length = jax.tree.leaves(states)[0].shape[0]
-    moments = (jax.tree.map(lambda x, t=t: x[t : t + 1], states) for t in range(length))
+    moments = (jax.tree.map(lambda x, t=t: x[t : t + 1], states) for t in range(moments_of_first(states)))
     return np.concatenate([np.asarray(program(moment)) for moment in moments])
+
+
+def moments_of_first(states: PyTree) -> int:
+    """How many of the states [T, ...] of an environment that resets itself belong to its first episode."""
+    running = np.asarray(states.running_length)
+    return next((t for t in range(1, len(running)) if running[t] == 0), len(running))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -43,10 +44,12 @@ class Saving:
     Attributes:
         every_s: least seconds between two; the end of a stage and a stop save at once.
         keep: newest checkpoints that stay.
+        snapshots: chunks after each of which the learner alone is kept, for good; 0 keeps none.
     """
 
     every_s: float = 60.0
     keep: int = 2
+    snapshots: int = 0
 
 
 def train(
@@ -142,6 +145,19 @@ def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> c
     return restored
 
 
+def snapshots(system: System, directory: RunDirectory, record: dict[str, Any]) -> list[checkpoint.Restored]:
+    """The learners of all lanes that a run kept (`Saving.snapshots`), oldest first.
+
+    Their progress tells `env_steps` and `wall_s`.
+
+    Raises:
+        CheckpointError: if one of them is damaged.
+    """
+    like = CompiledDriver(system, record["seeds"]).shapes().learner
+    numbers = sorted(checkpoint.steps(directory.snapshots))
+    return [checkpoint.load(directory.snapshots / str(number), like) for number in numbers]
+
+
 def lane_keys(record: dict[str, Any]) -> tuple[Key[Array, "S"], Key[Array, "S"]]:
     """Keys to initialise the lanes with and to evaluate them with."""
     keys = jnp.stack([jax.random.key(record["seed"] + lane) for lane in range(record["seeds"])])
@@ -208,6 +224,7 @@ class Run:
         history = self.history
         with (
             checkpoint.Saver(self._directory.checkpoints, keep=self._saving.keep) as self._saver,
+            checkpoint.Saver(self._directory.snapshots, keep=sys.maxsize) as self._snapshots,
             self._logger() as logger,
         ):
             for index in range(history.stage, len(self._system.schedule)):
@@ -276,6 +293,7 @@ class Run:
             self.state, output = program.call(self.state, _index(self.history.chunk))
             output = distributed.fetch(jax.block_until_ready(output))
             self._tell(stage, output, time.monotonic() - start, compile_s, logger)
+            self._snapshot()
             compile_s = 0.0
         return True
 
@@ -320,6 +338,13 @@ class Run:
         now = time.monotonic()
         self.history.wall_s += now - self._mark
         self._mark = now
+
+    def _snapshot(self) -> None:
+        """Keeps the learner of every lane, if it is time to."""
+        history = self.history
+        if self._saving.snapshots and history.step % self._saving.snapshots == 0:
+            progress = {"env_steps": history.env_steps[-1], "wall_s": history.wall_s}
+            self._snapshots.save(history.step, self.state.learner, progress=progress)
 
     def _save(self) -> None:
         """Saves the state, unless it is saved already."""

@@ -1,8 +1,8 @@
 """The run directory: one folder that holds everything about a run.
 
 config.json has every field, versions, device and seeds, and is compared when a run is resumed;
-metrics.jsonl one JSON object a line; summary.json the outcome; checkpoints/, tensorboard/, figures/ and
-media/ what their names say.
+metrics.jsonl one JSON object a line; summary.json the outcome; snapshots/ learners as they were;
+checkpoints/, tensorboard/, figures/ and media/ what their names say.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ class RunDirectory:
     def checkpoints(self) -> Path:
         """One folder a saved step."""
         return self.path / "checkpoints"
+
+    @property
+    def snapshots(self) -> Path:
+        """The learner as it was at several times, each like a checkpoint."""
+        return self.path / "snapshots"
 
     @property
     def figures(self) -> Path:

@@ -44,7 +44,9 @@ def _load(name: str) -> SystemEntry:
     return importlib.import_module(f"imaginax.systems.{name}").ENTRY
 
 
-SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in ("pets", "mpc")}
+_NAMES = ("pets", "mpc", "alphago_zero", "alphazero")
+
+SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in _NAMES}
 
 
 def entry(name: str) -> SystemEntry:

@@ -88,7 +88,8 @@ def make(config: PetsConfig) -> System:
         return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero, zero)
 
     def learn(learner, memory, key):
-        return fit(learner, *replay.data(memory), key)
+        items, count = replay.data(memory)
+        return fit(learner, items, count, key)
 
     def evaluate(state: SystemState, key):
         return run_episodes(env, act, planner.init, state.learner, key, episodes=config.eval_episodes)

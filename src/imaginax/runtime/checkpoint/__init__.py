@@ -31,7 +31,7 @@ from imaginax.runtime.checkpoint.files import CheckpointError
 from imaginax.runtime.checkpoint.peers import Peers
 from imaginax.types import ConfigError
 
-__all__ = ["CheckpointError", "Restored", "Saver", "restore", "save", "steps", "verify"]
+__all__ = ["CheckpointError", "Restored", "Saver", "load", "restore", "save", "steps", "verify"]
 
 
 class Restored(NamedTuple):
@@ -187,6 +187,25 @@ def restore(directory: Path, like: PyTree) -> Restored | None:
         return None
     progress, state = peers.all(lambda: _read(directory / found["folder"], like))
     return Restored(found["step"], state, progress, tuple(found["skipped"]))
+
+
+def load(path: Path, like: PyTree) -> Restored:
+    """One checkpoint, whichever others there are.
+
+    Args:
+        path: its folder.
+        like: as for `restore`.
+
+    Raises:
+        CheckpointError: if it is invalid or of another state.
+    """
+    index = verify(path)
+    if index["arrays"] != _entries(like):
+        raise CheckpointError(f"checkpoint {path} is of another state: {_difference(index, like)}")
+    with _validity(path):
+        arrays.check(path / "state", like)
+    progress, state = _read(path, like)
+    return Restored(index["step"], state, progress, ())
 
 
 def verify(path: Path) -> dict[str, Any]:

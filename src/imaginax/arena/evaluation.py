@@ -1,0 +1,114 @@
+"""A match as the evaluation of a system that plays games: what `System.evaluate` runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from imaginax.arena.match import play_match
+from imaginax.arena.opponents import make_opponent
+from imaginax.envs.wrappers import StatisticsState
+from imaginax.types import ConfigError, Environment, Episodes, Params, Player, SystemState
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """The match by which a system that plays games is evaluated.
+
+    Attributes:
+        opponent: who is played against (`arena.opponents`).
+        games: half of them with each colour.
+        openings: random moves at their start, the same for both colours.
+        simulations: of a move's search; 0 takes those of self-play.
+    """
+
+    opponent: str = "random"
+    games: int = 100
+    openings: int = 0
+    simulations: int = 0
+
+    def __post_init__(self):
+        for name, least in (("games", 2), ("openings", 0), ("simulations", 0)):
+            if not least <= getattr(self, name) < 2**31:
+                raise ConfigError(
+                    f"evaluation.{name} must be at least {least} and below 2^31, got {getattr(self, name)}"
+                )
+        if self.games % 2:
+            raise ConfigError(f"evaluation.games must be even, half with each colour, got {self.games}")
+
+
+def make_evaluation(
+    env: Environment, config: EvaluationConfig, player: Callable[[int | None], Player]
+) -> Callable[[SystemState, Array], Episodes]:
+    """The `evaluate` of a system.
+
+    Args:
+        env: the game.
+        config: the match.
+        player: the system's own.
+
+    Raises:
+        ConfigError: for an opponent that does not exist, or plays another game.
+    """
+    ours, opponent = player(config.simulations or None), make_opponent(config.opponent, env)
+
+    def evaluate(state: SystemState, key: Array) -> Episodes:
+        sides = (state.learner, ())
+        return run_match(env, ours, opponent, sides, key, games=config.games, openings=config.openings)
+
+    return evaluate
+
+
+def run_match(
+    env: Environment,
+    ours: Player,
+    opponent: Player,
+    params: tuple[Params, Params],
+    key: Array,
+    *,
+    games: int,
+    openings: int = 0,
+) -> Episodes:
+    """Outcomes of `games` games for our side (1, 0 or -1), and the positions of the first of them.
+
+    Args:
+        env: the game, as `envs.make` gives it or `privileged`.
+        ours: our side, which begins half of the games.
+        opponent: the other.
+        params: of both.
+        key: consumed.
+        games: an even number.
+        openings: random plies before the sides take over, the same for both colours.
+    """
+    match = play_match(env, ours, opponent, params, key, games=games, openings=openings, record=True)
+    assert match.actions is not None
+    return Episodes(match.outcome, _positions(env, match.actions[:, 0], match.length[0], match.outcome[0]))
+
+
+def _positions(
+    env: Environment, actions: Int[Array, "T"], length: Int[Array, ""], outcome: Array
+) -> StatisticsState:
+    """The positions before each move and after the last, [T + 1, ...], as `training_environment` has them."""
+
+    def step(state, action):
+        following = env.step(state, action, jax.random.key(0))[0]
+        return following, following
+
+    first, _ = env.init(jax.random.key(0))
+    rest = jax.lax.scan(step, first, actions)[1]
+    states = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
+    ply = jnp.arange(actions.shape[0] + 1, dtype=jnp.int32)
+    under_way = ply <= length
+    zeros = jnp.zeros(ply.shape, jnp.float32)
+    return StatisticsState(
+        states,
+        running_return=jnp.where(ply == length, outcome, zeros),
+        running_length=jnp.where(under_way, ply, 0),
+        finished_return=zeros,
+        finished_length=jnp.zeros_like(ply),
+        player=ply % 2,
+    )

@@ -1,0 +1,224 @@
+"""Matches of a player against a real program: a loop on the host, several games at once, one process each.
+
+As in `arena.match` the games form two halves, and in every ply the player thinks about the half where it is
+to move while the programs think about the other. The environment is the referee.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from imaginax.arena.batches import draw, legal_of
+from imaginax.arena.match import MatchResult
+from imaginax.arena.programs import Program
+from imaginax.envs.games.notation import format_move, parse_move
+from imaginax.envs.wrappers import privileged, vectorise
+from imaginax.types import ConfigError, Environment, Params, Player, PyTree, State, TimeStep
+
+
+class ProgramMatch(NamedTuple):
+    """A match against a program.
+
+    result: counted for the player by the environment's rules.
+    moves: of every game, as the program writes them.
+    disputed: number of a game -> why the program and the environment did not agree about it. A game that
+        could not go on (the program made a move that is illegal here, or says that the game is over) is
+        drawn; where they only count the final board differently, the environment's result stands.
+    """
+
+    result: MatchResult
+    moves: list[list[str]]
+    disputed: dict[int, str]
+
+
+class _Rules(NamedTuple):
+    """The compiled functions of a match, for a fixed number of games."""
+
+    name: str
+    init: Callable[[Array], tuple[State, TimeStep]]
+    step: Callable[[State, Array, Array], tuple[State, TimeStep]]
+    move: Callable[..., Any]
+    observe: Callable[[PyTree, Array], PyTree]
+
+
+class _Half:
+    """The games of one half, and the programs that play them."""
+
+    def __init__(
+        self, rules: _Rules, memory: PyTree, programs: Sequence[Program], seed: int, sign: int, key: Array
+    ):
+        self.rules, self.memory, self.programs, self.sign = rules, memory, programs, sign
+        self.state, self.timestep = rules.init(key)
+        count = len(programs)
+        self.over = np.zeros(count, bool)
+        self.outcome = np.zeros(count, np.float32)
+        self.length = np.zeros(count, np.int32)
+        self.truncated = np.zeros(count, bool)
+        self.moves: list[list[str]] = [[] for _ in programs]
+        self.disputed: dict[int, str] = {}
+        for number, program in enumerate(programs):
+            program.new_game(seed + number)
+
+    def positions(self) -> list[State]:
+        """Every game's state, on the host."""
+        state = jax.tree.map(np.asarray, self.state)
+        return [jax.tree.map(lambda leaf, i=i: leaf[i], state) for i in range(len(self.programs))]
+
+    def replies(self, pool: ThreadPoolExecutor) -> np.ndarray:
+        """The programs' moves; where one cannot be played the game ends as disputed."""
+        asked = [number for number in range(len(self.programs)) if not self.over[number]]
+        texts = list(pool.map(lambda number: self.programs[number].choose(self.moves[number]), asked))
+        actions, positions = np.zeros(len(self.programs), np.int32), self.positions()
+        for number, text in zip(asked, texts, strict=True):
+            try:
+                if text is None:
+                    raise ValueError("the program makes no move, though the game goes on")
+                actions[number] = parse_move(self.rules.name, positions[number], text)
+            except ValueError as error:
+                self.disputed[number] = f"ply {len(self.moves[number])}: {error}"
+                self.over[number] = True
+        return actions
+
+    def play(self, actions: np.ndarray, sign: int, key: Array) -> None:
+        """One action in every game that goes on; its reward counts for the player by `sign`."""
+        positions = self.positions()
+        going = ~self.over
+        for number in np.flatnonzero(going):
+            self.moves[number].append(format_move(self.rules.name, positions[number], int(actions[number])))
+        batch = jnp.asarray(actions, jnp.int32)
+        self.state, self.timestep = self.rules.step(self.state, batch, key)
+        self.memory = self.rules.observe(self.memory, batch)
+        reward, last, cut = (
+            np.asarray(leaf) for leaf in (self.timestep.reward, self.timestep.last, self.timestep.truncated)
+        )
+        self.outcome += np.where(going & ~cut, sign * np.sign(reward), 0)
+        self.length += going
+        self.truncated |= going & cut
+        self.over |= last
+
+    def judge(self, pool: ThreadPoolExecutor) -> None:
+        """Asks the programs who won the games that came to their end."""
+        ended = [i for i in range(len(self.programs)) if i not in self.disputed and not self.truncated[i]]
+        verdicts = pool.map(lambda number: self.programs[number].verdict(self.moves[number]), ended)
+        for number, verdict in zip(ended, verdicts, strict=True):
+            if verdict is not None and verdict * self.sign != self.outcome[number]:
+                self.disputed[number] = (
+                    f"the program counts {verdict * self.sign:+d} for the player at the end"
+                )
+
+
+def play_program(
+    env: Environment,
+    player: Player,
+    params: Params,
+    program: Callable[[], Program],
+    key: Array,
+    *,
+    games: int,
+    at_once: int = 8,
+    openings: int = 0,
+) -> ProgramMatch:
+    """Plays `games` games against a program, half of them with each side beginning.
+
+    Args:
+        env: the game, as `envs.make` gives it.
+        player: our side; it moves `at_once / 2` games in one compiled step.
+        params: its parameters.
+        program: starts one process, see `programs.make_program`.
+        key: of the openings, of the player and of the programs' seeds.
+        games: a multiple of `at_once`.
+        at_once: games side by side, even; as many processes run.
+        openings: random plies before the sides take over, the same for both colours.
+
+    Raises:
+        ConfigError: for numbers that do not fit together.
+        ProgramMissing: if the program is not installed.
+        ProgramError: if a process ends, falls silent or breaks its protocol; all are ended then.
+    """
+    if at_once < 2 or at_once % 2 or games < at_once or games % at_once:
+        raise ConfigError(f"games must be a multiple of an even at_once, got {games} and {at_once}")
+    copies = vectorise(privileged(env), at_once // 2)
+    rules = _Rules(
+        env.spec.name,
+        jax.jit(copies.init),
+        jax.jit(copies.step),
+        jax.jit(player.move),
+        jax.jit(player.observe),
+    )
+    rounds = []
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(at_once // 2))
+        programs = [stack.enter_context(contextlib.closing(program())) for _ in range(at_once)]
+        for key_round in jax.random.split(key, games // at_once):
+            rounds.append(
+                _round(rules, player, params, programs, pool, key_round, openings, env.spec.max_steps)
+            )
+    return _gathered(rounds)
+
+
+def _round(
+    rules: _Rules,
+    player: Player,
+    params: Params,
+    programs: Sequence[Program],
+    pool: ThreadPoolExecutor,
+    key: Array,
+    openings: int,
+    max_steps: int,
+) -> list[_Half]:
+    """One game in every process: [the half that the player began, the other]."""
+    key_init, key_seed, key_plies = jax.random.split(key, 3)
+    seed, half = int(jax.random.randint(key_seed, (), 0, 2**15)), len(programs) // 2
+    halves = [
+        _Half(rules, player.init(half), programs[:half], seed, 1, key_init),
+        _Half(rules, player.init(half), programs[half:], seed + half, -1, key_init),
+    ]
+    for ply in range(max_steps):
+        if all(one.over.all() for one in halves):
+            break
+        key_move, key_step = jax.random.split(jax.random.fold_in(key_plies, ply))
+        mine, yours = halves if ply % 2 == 0 else halves[::-1]
+        if ply < openings:
+            actions = replies = _random_moves(mine, key_move)
+        else:
+            # Dispatched first, so that the player and the programs think at the same time.
+            chosen, mine.memory, _ = rules.move(params, mine.memory, mine.timestep, key_move)
+            replies = yours.replies(pool)
+            actions = np.asarray(chosen)
+        mine.play(actions, 1, key_step)
+        yours.play(replies, -1, key_step)
+    for one in halves:
+        one.judge(pool)
+    return halves
+
+
+def _random_moves(half: _Half, key: Array) -> np.ndarray:
+    return np.asarray(draw(legal_of(half.timestep), key))
+
+
+def _gathered(rounds: list[list[_Half]]) -> ProgramMatch:
+    """All rounds as one match: first every game that the player began, then the others."""
+    halves = [halves[0] for halves in rounds] + [halves[1] for halves in rounds]
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(half, name) for half in halves])
+
+    began = np.concatenate([np.full(half.over.size, half.sign > 0) for half in halves])
+    moves = [moves for half in halves for moves in half.moves]
+    size = halves[0].over.size
+    disputed = {
+        number * size + game: why
+        for number, half in enumerate(halves)
+        for game, why in sorted(half.disputed.items())
+    }
+    outcome, length, cut = (jnp.asarray(joined(name)) for name in ("outcome", "length", "truncated"))
+    result = MatchResult(outcome, jnp.asarray(began), length, cut)
+    return ProgramMatch(result, moves, disputed)

@@ -1,0 +1,143 @@
+"""`imaginax match`: how strong a run plays, against opponents of known strength."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from imaginax.cli.terminal import Commands, at_least, complain, describe
+
+_ABOUT = """Lets an agent of a run that learned a board game play matches, and prints what came out: games
+won, drawn and lost, the score (a draw is half a point) with its 95% interval, and the same by colour.
+
+OPPONENT is another run, or one of
+  random, greedy, minimax:D, mcts:N, perfect          compiled, for any game (perfect: tic_tac_toe)
+  gnugo:LEVEL                                         Go
+  stockfish:nodes=N, stockfish:elo=E:nodes=N          chess
+  fairy-stockfish:nodes=N                             chess, gardner_chess, animal_shogi, shogi
+Programs have to be installed."""
+
+_EPILOG = """examples:
+  imaginax match runs/connect_four minimax:5 mcts:1000
+  imaginax match runs/connect_four minimax:5 --simulations 200 --games 400
+  imaginax match runs/go gnugo:1 --openings 2 --output go.json
+  imaginax match runs/new runs/old
+"""
+
+
+def add(commands: Commands) -> None:
+    """Describes the command."""
+    match = describe(
+        commands,
+        "match",
+        help="how strong a run plays: matches against opponents of known strength",
+        about=_ABOUT,
+        epilog=_EPILOG,
+    )
+    match.add_argument("logdir", type=Path, metavar="RUN", help="a run directory")
+    match.add_argument("opponents", nargs="+", metavar="OPPONENT", help="one or more, see above")
+    match.add_argument(
+        "--games", type=at_least(2), default=100, metavar="N", help="of each match; default: 100"
+    )
+    match.add_argument(
+        "--simulations", type=at_least(1), metavar="N", help="of a move's search; default: as in training"
+    )
+    match.add_argument(
+        "--openings",
+        type=at_least(0),
+        default=2,
+        metavar="PLIES",
+        help="drawn at random before the sides take over, the same for both colours; default: 2",
+    )
+    match.add_argument(
+        "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
+    )
+    match.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="of the matches; default: 0")
+    match.add_argument("--output", type=Path, metavar="FILE", help="write the results there as JSON")
+    match.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, overrides: list[str]) -> int:
+    """Restores the run and plays."""
+    import jax
+
+    from imaginax.arena import strength
+    from imaginax.runtime import distributed, run_directory
+
+    distributed.initialise()
+    env, player, learner = _side(options.logdir, options.simulations, options.lane)
+    rows = []
+    for number, opponent in enumerate(options.opponents):
+        key = jax.random.fold_in(jax.random.key(options.seed), number)
+        terms = {"games": options.games, "openings": options.openings}
+        if Path(opponent).is_dir():
+            against = _other_run(env, player, learner, opponent, key, options.simulations, terms)
+        else:
+            against = strength.make_match(env, player, opponent, **terms)(learner, key)
+        print(_line(against), flush=True)
+        rows.append(against.record())
+    if options.output:
+        run_directory.write_json(options.output, {"run": str(options.logdir), "matches": rows})
+        print(f"  {options.output}")
+    return 0
+
+
+def _side(logdir: Path | str, simulations: int | None, lane: int | None) -> tuple[Any, Any, Any]:
+    """A run's game, its player and the learner that are its parameters.
+
+    Raises:
+        ConfigError: if the run's system plays no game.
+    """
+    import jax
+
+    from imaginax import envs
+    from imaginax.runtime import playback
+    from imaginax.types import ConfigError
+
+    trained = playback.load(logdir)
+    for fault in trained.restored.skipped:
+        complain(f"skipped: {fault}", 0)
+    if trained.system.player is None:
+        raise ConfigError(f"{logdir}: system {trained.system.name} plays no game")
+    chosen = playback.best_lane(trained) if lane is None else lane
+    if chosen >= trained.record["seeds"]:
+        raise ConfigError(f"lane must be between 0 and {trained.record['seeds'] - 1}, got {chosen}")
+    spec = trained.system.environment.spec
+    learner = jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state.learner)
+    return envs.make(spec.name, max_steps=spec.max_steps), trained.system.player(simulations), learner
+
+
+def _other_run(env, player, learner, logdir: str, key, simulations: int | None, terms: dict[str, int]):
+    """A match against the best agent of another run of the same game."""
+    import jax
+
+    from imaginax.arena.match import play_match, summarise
+    from imaginax.arena.strength import Against
+    from imaginax.types import ConfigError
+
+    theirs, other, other_learner = _side(logdir, simulations, None)
+    if theirs.spec.name != env.spec.name:
+        raise ConfigError(f"{logdir} plays {theirs.spec.name}, not {env.spec.name}")
+    sides = (learner, other_learner)
+    games, openings = terms["games"], terms["openings"]
+
+    @jax.jit
+    def play(sides, key):
+        return play_match(env, player, other, sides, key, games=games, openings=openings)
+
+    result = play(sides, key)
+    return Against(logdir, summarise(result), {})
+
+
+def _line(against: Any) -> str:
+    score = against.score
+    first, second = ("-".join(map(str, counts)) for counts in (score.beginning, score.replying))
+    text = (
+        f"{against.opponent}: {score.wins} won, {score.draws} drawn, {score.losses} lost;"
+        f" score {score.score:.3f} ({score.low:.3f} to {score.high:.3f});"
+        f" beginning {first}, replying {second}; {score.length:.0f} plies a game"
+    )
+    if score.truncated:
+        text += f"; {score.truncated} cut off"
+    return text + (f"; {len(against.disputed)} disputed" if against.disputed else "")

@@ -1,0 +1,75 @@
+"""The player of a trained run, as an engine that can be asked for moves."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+
+import jax
+
+from imaginax import envs, systems
+from imaginax.arena.engine import Engine, Mind
+from imaginax.envs.games import titles
+from imaginax.runtime import playback
+from imaginax.types import ConfigError, Environment, System
+
+_WHITE_BEGINS = ("chess", "gardner_chess")
+
+
+def game(trained: playback.Trained) -> Environment:
+    """The game of a run, without what training wraps around it.
+
+    Raises:
+        ConfigError: if the run's system plays no game.
+    """
+    if trained.system.player is None:
+        raise ConfigError(f"system {trained.system.name} plays no board game; only --protocol gif shows it")
+    return envs.make(trained.system.environment.spec.name)
+
+
+def engine(options: argparse.Namespace, trained: playback.Trained) -> Engine:
+    """The engine of a run.
+
+    Raises:
+        ConfigError: if the run's system plays no game, or there is no such lane.
+    """
+    return _engine(options, trained, game(trained), trained.system)
+
+
+def engine_with_komi(options: argparse.Namespace, trained: playback.Trained, komi: float) -> Engine:
+    """The same on a board of Go with another komi, a whole one being taken for half a point more.
+
+    The network is the same; the search counts the score with the new komi.
+    """
+    size = titles.parse(trained.system.environment.spec.name).size
+    name = f"go_{size}x{size}_komi{max(math.floor(komi), 0) + 0.5}"
+    config = dataclasses.replace(trained.system.config, env=name)
+    system = systems.entry(trained.record["system"]).make(config)
+    return _engine(options, trained, envs.make(name), system)
+
+
+def own_simulations(options: argparse.Namespace, trained: playback.Trained) -> int | None:
+    """Of a move's search: those of the command line, else those of the run's `search`, if it has one."""
+    search = getattr(trained.system.config, "search", None)
+    return options.simulations or getattr(search, "simulations", None)
+
+
+def seat(colour: str | None, name: str) -> int:
+    """0 for the player who begins the game called `name`, 1 for the other."""
+    if colour in ("black", "white"):
+        return int((colour == "white") != (titles.parse(name).kind in _WHITE_BEGINS))
+    return int(colour == "second")
+
+
+def _engine(
+    options: argparse.Namespace, trained: playback.Trained, env: Environment, system: System
+) -> Engine:
+    lane = playback.best_lane(trained) if options.lane is None else options.lane
+    lanes = trained.record["seeds"]
+    if not 0 <= lane < lanes:
+        raise ConfigError(f"lane must be between 0 and {lanes - 1}, got {lane}")
+    learner = jax.tree.map(lambda leaf: leaf[lane], trained.restored.state.learner)
+    assert system.player is not None
+    own = own_simulations(options, trained)
+    return Engine(env, Mind(system.player, learner, simulations=own, seed=options.seed or 0))

@@ -1,0 +1,42 @@
+"""Episodes of a control task as a GIF or a film strip."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from imaginax.cli.terminal import number
+
+
+def run(options: argparse.Namespace, trained: Any) -> int:
+    """Plays, prints and draws."""
+    from imaginax.runtime import playback, video
+
+    lane = playback.best_lane(trained) if options.lane is None else options.lane
+    episodes = []
+    for episode in playback.episodes(trained, lane=lane, count=options.episodes, seed=options.seed):
+        episodes.append(episode)
+        _print(len(episodes), episode, steps=options.steps)
+    if options.output is None and not playback.drawable(trained.system, episodes):
+        return 0
+    frames = playback.frames(trained.system, episodes)
+    path = options.output or trained.directory.media / "episode.gif"
+    if path.suffix == ".png":
+        video.write_strip(path, frames)
+    else:
+        fps = video.frames_per_second(trained.system.environment.spec.step_seconds)
+        video.write_gif(path, frames, fps=fps)
+    print(f"  {path}")
+    return 0
+
+
+def _print(count: int, episode: Any, *, steps: bool) -> None:
+    """An episode's line, and before it one for each step; the host's environments tell the return only."""
+    if episode.rewards is None:
+        print(f"episode {count}: return {number(episode.total)}", flush=True)
+        return
+    total = 0.0
+    for step, reward in enumerate(episode.rewards if steps else (), 1):
+        total += reward
+        print(f"  step {step}: reward {number(reward)}, return {number(total)}")
+    print(f"episode {count}: return {number(episode.total)}, {episode.rewards.size} steps", flush=True)

@@ -1,0 +1,208 @@
+"""Games of Go that people played, as arrays; and their positions, for supervised learning.
+
+AlphaGo Zero's Figure 3 b and c (Silver et al. 2017) ask how well a network predicts such moves and outcomes.
+"""
+
+from __future__ import annotations
+
+import collections
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float32, Int, Int8, Int16, PyTree
+
+from imaginax.data import sgf
+from imaginax.types import ConfigError, Environment
+
+_LANES = 64  # games replayed at a time
+
+
+class Games(NamedTuple):
+    """G games of at most T moves each, on one size of board and from an empty one.
+
+    Attributes:
+        moves: row * size + column, size * size for a pass, -1 after the end.
+        outcome: 1 if Black won, -1 if White did, 0 for a draw.
+        komi: points that White was given.
+        size: of the board.
+    """
+
+    moves: Int16[np.ndarray, "G T"]
+    outcome: Int8[np.ndarray, "G"]
+    komi: Float32[np.ndarray, "G"]
+    size: int
+
+
+class Positions(NamedTuple):
+    """M positions, in the order of their games.
+
+    Attributes:
+        planes: what the player to move sees, as `env.game.pack` stores it.
+        move: that was played.
+        outcome: 1 if the player to move went on to win, -1 to lose, 0 for a draw.
+        game: whose position it is, an index into the games that were replayed.
+    """
+
+    planes: PyTree
+    move: Int16[np.ndarray, "M"]
+    outcome: Int8[np.ndarray, "M"]
+    game: Int[np.ndarray, "M"]
+
+
+def read_games(path: Path | str, size: int) -> tuple[Games, dict[str, int]]:
+    """The games in a folder of .sgf files, with the folders in it; in a zip archive of them; or in one file.
+
+    Args:
+        path: of the folder, archive or file.
+        size: of the board; games on others are left out.
+
+    Returns:
+        The games, in the order of the files' names, and how many records were left out for which reason.
+
+    Raises:
+        ConfigError: if there is nothing to read or no game to keep.
+    """
+    kept: dict[bytes, tuple[np.ndarray, int, float]] = {}
+    skipped: collections.Counter[str] = collections.Counter()
+    for name, data in _files(Path(path)):
+        try:
+            records = sgf.parse(sgf.decode(data), name)
+        except ConfigError:
+            skipped["malformed"] += 1
+            continue
+        for record in records:
+            if reason := _objection(record, size):
+                skipped[reason] += 1
+                continue
+            moves = np.array([_action(move, size) for move in record.moves], np.int16)
+            skipped["repeated"] += moves.tobytes() in kept
+            kept.setdefault(moves.tobytes(), (moves, sgf.winner(record.result) or 0, record.komi))
+    if not kept:
+        raise ConfigError(f"{path} holds no finished game on {size}x{size}; left out: {dict(+skipped)}")
+    return _arrays(list(kept.values()), size), dict(+skipped)
+
+
+def split(games: Games, test_share: float = 0.1) -> tuple[Games, Games]:
+    """Training and test games.
+
+    Where a game goes depends on its moves alone, so it stays there when other games come or go.
+
+    Raises:
+        ConfigError: if `test_share` does not lie in [0, 1].
+    """
+    if not 0.0 <= test_share <= 1.0:
+        raise ConfigError(f"test_share must lie in [0, 1], got {test_share}")
+    sums = np.array(
+        [zlib.crc32(moves[moves >= 0].astype("<i2").tobytes()) for moves in games.moves], np.uint32
+    )
+    test = sums < test_share * 2.0**32
+    return _take(games, ~test), _take(games, test)
+
+
+def positions(games: Games, env: Environment) -> tuple[Positions, dict[str, int]]:
+    """Every position of the games in which a move was made, by replaying them.
+
+    Args:
+        games: see `read_games`.
+        env: Go on boards of that size (`envs.make("go_9x9")`), not vectorised.
+
+    Returns:
+        Positions, without those of games with an illegal move or with moves after the end by the
+        environment's rules; and the number of games that were left out for that reason.
+
+    Raises:
+        ConfigError: if the environment is not Go on that size of board.
+    """
+    game, actions = env.game, getattr(env.spec.action, "size", 0)
+    if game is None or actions != games.size**2 + 1:
+        raise ConfigError(f"environment {env.spec.name} is not Go on {games.size}x{games.size}")
+    replay = jax.jit(jax.vmap(lambda moves: _replay(env, moves)))
+    parts, illegal = [], 0
+    for start in range(0, len(games.moves), _LANES):
+        rows = np.arange(start, min(start + _LANES, len(games.moves)))
+        moves = np.full((_LANES, games.moves.shape[1]), -1, np.int16)
+        moves[: len(rows)] = games.moves[rows]
+        planes, legal = jax.device_get(replay(jnp.asarray(moves)))
+        fair = legal.all(axis=1)
+        illegal += int((~fair).sum())
+        parts.append(_positions(games, planes, rows, fair))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts), {"illegal": illegal}
+
+
+def _positions(games: Games, planes: PyTree, rows: np.ndarray, fair: np.ndarray) -> Positions:
+    """Of games `rows`, whose replay gave planes [lanes T ...], those that were `fair`."""
+    lanes, times = np.nonzero((games.moves[rows] >= 0) & fair[: len(rows), None])
+    mover = np.where(times % 2, -1, 1).astype(np.int8)  # Black begins
+    chosen = rows[lanes]
+    return Positions(
+        planes=jax.tree.map(lambda leaf: leaf[lanes, times], planes),
+        move=games.moves[chosen, times],
+        outcome=mover * games.outcome[chosen],
+        game=chosen,
+    )
+
+
+def _replay(env: Environment, moves: Array) -> tuple[PyTree, Bool[Array, "T"]]:
+    """The packed planes before each move, and whether it was legal; where there is no move it is."""
+    assert env.game is not None
+    pack, planes_of = env.game.pack, env.game.planes
+
+    def step(carry: PyTree, move: Array) -> tuple[PyTree, tuple[PyTree, Array]]:
+        state, legal, over = carry
+        fair = (move < 0) | (legal[move] & ~over)
+        seen = pack(planes_of(state))
+        state, timestep = env.step(state, jnp.maximum(move, 0).astype(jnp.int32), key)
+        return (state, timestep.legal, timestep.last), (seen, fair)
+
+    key = jax.random.key(0)  # the game draws nothing at random
+    state, timestep = env.init(key)
+    return jax.lax.scan(step, (state, timestep.legal, timestep.last), moves)[1]
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the .sgf files at a path, in the order of their names."""
+    if path.is_dir():
+        for file in sorted(path.rglob("*.sgf")):
+            yield str(file), file.read_bytes()
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(name for name in archive.namelist() if name.endswith(".sgf")):
+                yield f"{path}/{name}", archive.read(name)
+    elif path.is_file():
+        yield str(path), path.read_bytes()
+    else:
+        raise ConfigError(f"{path} is neither a folder nor a file with games")
+
+
+def _objection(record: sgf.Record, size: int) -> str | None:
+    """Why a record is of no use; None if it is."""
+    if record.size != size:
+        return "other size"
+    if record.setup or record.handicap:
+        return "handicap"
+    if sgf.winner(record.result) is None or not record.moves:
+        return "unfinished"
+    colours = "".join(move.colour for move in record.moves)
+    return None if colours == ("BW" * len(colours))[: len(colours)] else "not in turn"
+
+
+def _action(move: sgf.Move, size: int) -> int:
+    return size * size if move.point is None else move.point[0] * size + move.point[1]
+
+
+def _arrays(rows: list[tuple[np.ndarray, int, float]], size: int) -> Games:
+    moves = np.full((len(rows), max(len(row[0]) for row in rows)), -1, np.int16)
+    for filled, (row, _, _) in zip(moves, rows, strict=True):
+        filled[: len(row)] = row
+    outcome = np.array([row[1] for row in rows], np.int8)
+    return Games(moves, outcome, np.array([row[2] for row in rows], np.float32), size)
+
+
+def _take(games: Games, chosen: np.ndarray) -> Games:
+    return Games(games.moves[chosen], games.outcome[chosen], games.komi[chosen], games.size)

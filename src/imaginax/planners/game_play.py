@@ -1,0 +1,107 @@
+"""Moves in board games from a search: exploring in self-play, at full strength in a match."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PyTree
+
+from imaginax.planners.mcts import SearchConfig, make_search, sample_by_visits
+from imaginax.types import Environment, Player, Thought, TimeStep, WorldModel
+
+
+class SelfPlayCarry(NamedTuple):
+    """What self-play remembers of N games.
+
+    Attributes:
+        search: what the search keeps between moves.
+        ply: moves made in each game.
+        played: games that were played in each place before; -1 until the first begins.
+    """
+
+    search: PyTree
+    ply: Int[Array, "N"]
+    played: Int[Array, "N"]
+
+
+class SelfPlay(NamedTuple):
+    """How a system plays against itself.
+
+    init: number of games -> carry
+    act:  (params, carry, time step of the `privileged` game [N], key) -> (carry, action [N], extras), with
+          the target `policy` [N, A], the `value` [N] of the search for the player to move, its estimates
+          `q` [N, A] of the moves and `played` (`SelfPlayCarry`) as extras
+    """
+
+    init: Callable[[int], SelfPlayCarry]
+    act: Callable[..., tuple[SelfPlayCarry, Array, dict[str, Any]]]
+
+
+def make_self_play(
+    model: WorldModel, config: SearchConfig, env: Environment, *, sampled_plies: int
+) -> SelfPlay:
+    """Both sides move by a search with noise at its root.
+
+    With PUCT the first `sampled_plies` moves of a game are drawn in proportion to visits (temperature 1) and
+    later ones are the most visited (Silver et al. 2017, Methods, "Self-play"); a Gumbel search draws its
+    moves itself (Danihelka et al. 2022).
+    """
+    search = make_search(model, config, env)
+
+    def init(games: int) -> SelfPlayCarry:
+        zeros = jnp.zeros(games, jnp.int32)
+        return SelfPlayCarry(search.init(games), zeros, zeros - 1)
+
+    def act(params, carry: SelfPlayCarry, timestep: TimeStep, key: Array):
+        key_encode, key_search, key_move = jax.random.split(key, 3)
+        kept = search.forget(carry.search, timestep.first)
+        ply = jnp.where(timestep.first, 0, carry.ply)
+        played = carry.played + timestep.first
+        belief = model.encode(params, timestep.observation, key_encode)
+        found, kept = search.run(params, belief, kept, key_search, timestep.legal, explore=True)
+        action = found.action
+        if config.policy == "puct":
+            temperature = jnp.where(ply < sampled_plies, 1.0, 0.0)
+            action = sample_by_visits(found.visits, temperature, key_move)
+        extras = {"policy": found.policy, "value": found.value, "q": found.q, "played": played}
+        return SelfPlayCarry(search.advance(kept, action), ply + 1, played), action, extras
+
+    return SelfPlay(init, act)
+
+
+def make_player(
+    name: str,
+    model: WorldModel,
+    config: SearchConfig,
+    env: Environment,
+    *,
+    simulations: int | None = None,
+    params_of: Callable[[Any], Any] = lambda params: params,
+) -> Player:
+    """A side that makes the move its search prefers, without noise.
+
+    Args:
+        name: of the player.
+        model: what is searched in.
+        config: how.
+        env: the `privileged` game.
+        simulations: a move, if not as in `config`.
+        params_of: the model's parameters in the player's.
+    """
+    if simulations is not None:
+        config = dataclasses.replace(config, simulations=simulations)
+    search = make_search(model, config, env)
+
+    def move(params, memory: PyTree, timestep: TimeStep, key: Array):
+        key_encode, key_search = jax.random.split(key)
+        own = params_of(params)
+        memory = search.forget(memory, timestep.first)
+        belief = model.encode(own, timestep.observation, key_encode)
+        found, memory = search.run(own, belief, memory, key_search, timestep.legal, explore=False)
+        return found.action, memory, Thought(found.policy, found.value, found.line)
+
+    return Player(name, search.init, move, search.advance)

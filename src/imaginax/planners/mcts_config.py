@@ -1,0 +1,102 @@
+"""Settings of Monte Carlo tree search."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Literal
+
+from imaginax.types import ConfigError
+
+MOST = {
+    "simulations": 1_000_000,
+    "max_depth": 1_000_000,
+    "max_considered": 100_000,
+    "capacity": 10_000_000,
+    "width": 100_000,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """Monte Carlo tree search; the defaults are AlphaZero's (Silver et al. 2018).
+
+    Attributes:
+        policy: selection by PUCT (AlphaZero), or by Sequential Halving with Gumbel noise at the root and the
+            improved policy below it (Danihelka et al. 2022, "Policy improvement by planning with Gumbel").
+        simulations: a decision; each adds one node to the tree.
+        max_depth: edges from the root to the deepest node; 0 for no limit.
+        width: actions of a node that are searched, those with the highest prior; 0 for all. Trees take memory
+            and time for so many actions a node; no fewer than a position can have legal ones
+            (`Game.max_legal`), and nothing is lost.
+        c_init: c(s) = log((1 + N(s) + c_base) / c_base) + c_init weighs exploration (puct).
+        c_base: as above.
+        c_puct: a constant c instead, as in AlphaGo Zero; 0 for c(s).
+        first_play: what an unvisited action is taken to be worth (puct): a `draw`, as both papers write
+            (Q = 0 for values in [-1, 1]); a `loss`, as AlphaZero's pseudocode has it (0 for values in
+            [0, 1]); or what its `parent` is worth so far.
+        values: what is scaled to [0, 1] before it is weighed against exploration: [-1, 1], the values of a
+            `game`; the range of Q in the `tree` (MuZero); or that among the `siblings` of a node (mctx).
+        dirichlet_fraction: weight of the noise in the root's prior (puct).
+        dirichlet_alpha: its concentration; 0 for 10 / the number of legal actions, which comes near
+            AlphaZero's .3 (chess), .15 (shogi) and .03 (Go).
+        max_considered: actions among which the root divides its simulations (gumbel).
+        gumbel_scale: of the root's noise (gumbel).
+        c_visit: sigma(q) = (c_visit + max_b N(b)) c_scale q weighs values against the prior (gumbel).
+        c_scale: as above; the paper has 1 for board games and 0.1 for Atari. The larger it is, the longer an
+            action below the root that looks worse than its siblings waits for its first visit.
+        reuse: keep the part of the tree below the actions that were taken.
+        capacity: nodes that a kept tree has room for; 0 for three times the simulations and one.
+    """
+
+    policy: Literal["puct", "gumbel"] = "puct"
+    simulations: int = 800
+    max_depth: int = 0
+    width: int = 0
+    c_init: float = 1.25
+    c_base: float = 19652.0
+    c_puct: float = 0.0
+    first_play: Literal["draw", "loss", "parent"] = "draw"
+    values: Literal["game", "tree", "siblings"] = "game"
+    dirichlet_fraction: float = 0.25
+    dirichlet_alpha: float = 0.0
+    max_considered: int = 16
+    gumbel_scale: float = 1.0
+    c_visit: float = 50.0
+    c_scale: float = 1.0
+    reuse: bool = False
+    capacity: int = 0
+
+    def __post_init__(self):
+        choices = {
+            "policy": ("puct", "gumbel"),
+            "first_play": ("draw", "loss", "parent"),
+            "values": ("game", "tree", "siblings"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(
+                    f"search.{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+        for name, most in MOST.items():
+            least = int(name in ("simulations", "max_considered"))
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"search.{name} must lie in [{least}, {most}], got {getattr(self, name)}")
+        for name in ("c_init", "c_puct", "dirichlet_alpha", "gumbel_scale", "c_visit", "c_scale"):
+            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
+                raise ConfigError(f"search.{name} must be finite and not negative, got {getattr(self, name)}")
+        if not 0 < self.c_base < math.inf:
+            raise ConfigError(f"search.c_base must be finite and positive, got {self.c_base}")
+        if not 0 <= self.dirichlet_fraction <= 1:
+            raise ConfigError(f"search.dirichlet_fraction must lie in [0, 1], got {self.dirichlet_fraction}")
+        if self.capacity and self.capacity <= self.simulations:
+            raise ConfigError(
+                f"search.capacity must exceed search.simulations ({self.simulations}), got {self.capacity}"
+            )
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of a tree, the root among them."""
+        if not self.reuse:
+            return self.simulations + 1
+        return self.capacity or 3 * self.simulations + 1

@@ -1,0 +1,134 @@
+"""When to give up a game, so that hardly any game is given up that could have been held.
+
+Silver et al. 2017 (Methods, "Self-play"): a player resigns when the values of its position and of its best
+move are both below v_resign. In a tenth of the games nobody resigns; there one sees how often the rule
+would have been wrong, and v_resign is set to keep that below 5%.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from imaginax.types import ConfigError, TimeStep
+
+NEVER = -2.0  # a threshold below every value
+
+
+@dataclasses.dataclass(frozen=True)
+class ResignationConfig:
+    """How games are given up.
+
+    Attributes:
+        enabled: whether they are at all.
+        held_out: share of the games that are played to their end.
+        wrong: the largest share of wrong resignations among those that would have happened.
+        memory: newest held-out games that are counted, in each of the places where games are played.
+        least: held-out games that have to be there before anybody resigns.
+        highest: values above it are never given up.
+    """
+
+    enabled: bool = True
+    held_out: float = 0.1
+    wrong: float = 0.05
+    memory: int = 16
+    least: int = 50
+    highest: float = -0.5
+
+    def __post_init__(self):
+        for name in ("held_out", "wrong"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(f"resignation.{name} must lie between 0 and 1, got {getattr(self, name)}")
+        for name in ("memory", "least"):
+            if not 1 <= getattr(self, name) < 2**20:
+                raise ConfigError(
+                    f"resignation.{name} must lie between 1 and 2^20, got {getattr(self, name)}"
+                )
+        if not -1 < self.highest < 1:
+            raise ConfigError(f"resignation.highest must lie between -1 and 1, got {self.highest}")
+
+
+class Resignation(NamedTuple):
+    """What is known of N games under way, and of those played to their end before.
+
+    Attributes:
+        plays_on: nobody resigns in this game.
+        mover: who made the last move.
+        lowest: the least value that either player saw in this game: the greater of its position's and its
+            best move's, [N, 2].
+        doubtful: of held-out games, the least value of a player who did not lose, [N, M]; 1 if none is there.
+        any: of the same games, the least value of either player; 1 if none is there.
+        count: held-out games that ended in each place.
+    """
+
+    plays_on: Bool[Array, "N"]
+    mover: Int[Array, "N"]
+    lowest: Float[Array, "N 2"]
+    doubtful: Float[Array, "N M"]
+    any: Float[Array, "N M"]
+    count: Int[Array, "N"]
+
+
+def start(config: ResignationConfig, games: int) -> Resignation:
+    """Before the first games; they are not counted."""
+    none = jnp.ones((games, config.memory))
+    zeros = jnp.zeros(games, jnp.int32)
+    return Resignation(jnp.zeros(games, bool), zeros, jnp.ones((games, 2)), none, none, zeros)
+
+
+def threshold(config: ResignationConfig, known: Resignation) -> Float[Array, ""]:
+    """v_resign: the highest of a hundred values at which few enough resignations would have been wrong.
+
+    A held-out game would have been given up at v if either player saw a value of v or less, and wrongly if
+    that player did not lose. `NEVER` where too few games are known or every value is wrong too often.
+    """
+    values = jnp.linspace(-1.0, config.highest, 100)
+    given_up = jnp.sum(known.any.ravel() <= values[:, None], axis=1)
+    wrongly = jnp.sum(known.doubtful.ravel() <= values[:, None], axis=1)
+    fine = (wrongly <= config.wrong * given_up) & (given_up > 0)
+    enough = jnp.minimum(known.count, config.memory).sum() >= config.least
+    return jnp.where(enough, jnp.max(jnp.where(fine, values, NEVER)), NEVER)
+
+
+def follow(config: ResignationConfig, known: Resignation, timestep: TimeStep, key: Array) -> Resignation:
+    """Takes note of the games that have just ended, and draws which of those that begin are held out."""
+    ended = timestep.first & known.plays_on
+    mover = jnp.take_along_axis(known.lowest, known.mover[:, None], axis=1)[:, 0]
+    other = jnp.take_along_axis(known.lowest, 1 - known.mover[:, None], axis=1)[:, 0]
+    least = jnp.minimum(mover, other)
+    kept = jnp.where(timestep.reward > 0, mover, jnp.where(timestep.reward < 0, other, least))
+    place = known.count % config.memory
+    held_out = jax.random.bernoulli(key, config.held_out, timestep.first.shape)
+    return known._replace(
+        plays_on=jnp.where(timestep.first, held_out, known.plays_on),
+        lowest=jnp.where(timestep.first[:, None], 1.0, known.lowest),
+        doubtful=_write(known.doubtful, place, kept, ended),
+        any=_write(known.any, place, least, ended),
+        count=known.count + ended,
+    )
+
+
+def decide(
+    config: ResignationConfig, known: Resignation, player: Int[Array, "N"], value: Float[Array, "N"]
+) -> tuple[Resignation, Bool[Array, "N"]]:
+    """Who resigns.
+
+    Args:
+        config: how games are given up.
+        known: after `follow`.
+        player: who is to move.
+        value: the greater of the values of the position and of the best move, for that player.
+    """
+    own = jax.nn.one_hot(player, 2, dtype=bool)
+    lowest = jnp.where(own, jnp.minimum(known.lowest, value[:, None]), known.lowest)
+    resigns = (value <= threshold(config, known)) & ~known.plays_on & config.enabled
+    return known._replace(mover=jnp.asarray(player, jnp.int32), lowest=lowest), resigns
+
+
+def _write(ring: Array, place: Array, value: Array, where: Array) -> Array:
+    here = jax.nn.one_hot(place, ring.shape[1], dtype=bool) & where[:, None]
+    return jnp.where(here, value[:, None], ring)

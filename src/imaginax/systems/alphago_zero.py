@@ -1,0 +1,326 @@
+"""AlphaGo Zero (Silver et al. 2017, Nature 550): mastering the game of Go without human knowledge.
+
+    initialise the network (p, v) = f(s) at random; it is the best one
+    repeat:
+        for each move of each game, with the best network:
+            search from s, each position turned at random before f sees it  -> planners.mcts, models.rules
+            resign, or draw the move by visits (later: the most visited)    -> planners.resignation, game_play
+            add s and the visits pi to the window of the last games         -> data.self_play
+        for each batch of ended games' positions, each turned at random:
+            descend the gradient of (z - v)^2 - pi . log p + c |theta|^2    -> models.policy_value
+        play the new network against the best one: with more than 55% of the points it takes its place
+
+What AlphaZero left out is here: the gate, resignation and the symmetries of the board.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PyTree
+
+from imaginax import envs
+from imaginax.arena.evaluation import EvaluationConfig, make_evaluation
+from imaginax.arena.match import play_match
+from imaginax.compose import compose
+from imaginax.data.self_play import ply_replay, recorder
+from imaginax.envs.games.resignation import resignable, resignation
+from imaginax.envs.wrappers import privileged, training_environment
+from imaginax.models.policy_value import (
+    Learner,
+    OptimiserConfig,
+    init_learner,
+    make_step,
+    make_update,
+    network_in_rules,
+)
+from imaginax.networks.residual import NetworkConfig
+from imaginax.planners import resignation as giving_up
+from imaginax.planners.game_play import SelfPlayCarry, make_player, make_self_play
+from imaginax.planners.mcts import SearchConfig, make_mcts
+from imaginax.planners.resignation import Resignation, ResignationConfig
+from imaginax.systems import SystemEntry
+from imaginax.types import ConfigError, Player, Stage, System, SystemState
+
+
+@dataclasses.dataclass(frozen=True)
+class AlphaGoZeroConfig:
+    """AlphaGo Zero on one game.
+
+    Attributes:
+        env: name of the game (`imaginax list`).
+        max_plies: moves after which a game is cut off; 0 takes the game's own limit.
+        environments: games that are played side by side.
+        warmup: chunks of self-play before the first update.
+        chunks: chunks of learning, gate and self-play after that.
+        chunk_plies: moves of every game in a chunk.
+        updates: of the network between two gates, all of them at the start of a chunk.
+        batch_size: positions an update learns from, a multiple of `environments`.
+        window_games: the newest games that positions are drawn from.
+        window_plies: moves of each of the side-by-side games that memory has room for.
+        sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
+        gate_games: between the new network and the best one, half of them with each colour.
+        gate_share: of their points, which the new network has to exceed.
+        gate_openings: moves drawn at random at the start of these games.
+        evaluation: the match at the end.
+        search: of the moves.
+        resignation: when games are given up.
+        network: policy and value.
+        optimiser: of the network.
+    """
+
+    env: str = "go_5x5"
+    max_plies: int = 0
+    environments: int = 64
+    warmup: int = 2
+    chunks: int = 50
+    chunk_plies: int = 50
+    updates: int = 100
+    batch_size: int = 512
+    window_games: int = 5_000
+    window_plies: int = 2_000
+    sampled_plies: int = 8
+    gate_games: int = 64
+    gate_share: float = 0.55
+    gate_openings: int = 0
+    evaluation: EvaluationConfig = EvaluationConfig()
+    search: SearchConfig = SearchConfig()
+    resignation: ResignationConfig = ResignationConfig()
+    network: NetworkConfig = NetworkConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+    def __post_init__(self):
+        at_least = {"max_plies": 0, "sampled_plies": 0, "gate_openings": 0, "gate_games": 2}
+        for field in dataclasses.fields(self):
+            value, least = getattr(self, field.name), at_least.get(field.name, 1)
+            if type(value) is int and not least <= value < 2**31:
+                raise ConfigError(f"{field.name} must be at least {least} and below 2^31, got {value}")
+        if self.batch_size % self.environments:
+            raise ConfigError(
+                f"batch_size ({self.batch_size}) must be a multiple of environments ({self.environments})"
+            )
+        if self.gate_games % 2:
+            raise ConfigError(f"gate_games must be even, half with each colour, got {self.gate_games}")
+        if not 0 <= self.gate_share < 1:
+            raise ConfigError(f"gate_share must lie in [0, 1), got {self.gate_share}")
+
+
+class Champion(NamedTuple):
+    """The network that learns, and the best one so far, which plays.
+
+    Attributes:
+        learner: the former.
+        best: variables of the latter.
+        promotions: how often the former took the latter's place.
+    """
+
+    learner: Learner
+    best: PyTree
+    promotions: Int[Array, ""]
+
+
+class Carry(NamedTuple):
+    """What self-play remembers."""
+
+    play: SelfPlayCarry
+    resignation: Resignation
+
+
+def make(config: AlphaGoZeroConfig) -> System:
+    """The system of a configuration.
+
+    Raises:
+        ConfigError: if the environment is not a board game.
+    """
+    env = privileged(envs.make(config.env, max_steps=config.max_plies or None))
+    network, model = network_in_rules(env, config.network, turn=True)
+    compose(env, model, make_mcts(model, config.search, env))
+    vector = training_environment(resignable(env), config.environments)
+    replay = ply_replay(env, config.window_plies, config.environments)
+    self_play = make_self_play(model, config.search, env, sampled_plies=config.sampled_plies)
+    step = make_step(
+        env,
+        make_update(network, config.optimiser, env.game),
+        places=config.environments,
+        batch_size=config.batch_size,
+        window_games=config.window_games,
+    )
+    gate = _make_gate(config, env, make_player("alphago_zero", model, config.search, env))
+
+    def init(key) -> SystemState:
+        key, key_network, key_env = jax.random.split(key, 3)
+        learner = init_learner(network, config.optimiser, key_network)
+        champion = Champion(learner, jax.tree.map(jnp.copy, learner.variables), learner.updates)
+        state, timestep = vector.init(key_env)
+        carry = Carry(
+            self_play.init(config.environments), giving_up.start(config.resignation, config.environments)
+        )
+        zero = jnp.zeros((), jnp.int32)
+        return SystemState(champion, replay.init(), state, timestep, carry, key, zero, zero)
+
+    def player(simulations: int | None = None) -> Player:
+        return make_player(
+            "alphago_zero",
+            model,
+            config.search,
+            env,
+            simulations=simulations,
+            params_of=lambda champion: champion.best,
+        )
+
+    return System(
+        name="alphago_zero",
+        config=config,
+        environment=vector,
+        replay=replay,
+        init=init,
+        act=_make_act(config, env, self_play),
+        learn=_make_learn(config, replay, step, gate),
+        record=recorder(env),
+        evaluate=make_evaluation(env, config.evaluation, player),
+        schedule=(
+            Stage("self-play", config.warmup, config.chunk_plies),
+            Stage("learning", config.chunks, config.chunk_plies, updates=1),
+        ),
+        player=player,
+    )
+
+
+def _make_learn(config: AlphaGoZeroConfig, replay, step, gate):
+    """Updates up to the next checkpoint, then its match against the best network."""
+
+    def learn(champion: Champion, memory, key):
+        key_updates, key_gate = jax.random.split(key)
+        plies = replay.data(memory)
+        learner, metrics = jax.lax.scan(
+            lambda learner, key: step(learner, plies, key),
+            champion.learner,
+            jax.random.split(key_updates, config.updates),
+        )
+        champion, share = gate(champion._replace(learner=learner), key_gate)
+        metrics = jax.tree.map(lambda values: values[-1], metrics)
+        return champion, metrics | {"gate_share": share, "promotions": champion.promotions}
+
+    return learn
+
+
+def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
+    """The match that decides whether the network that learned is the best one now."""
+
+    def gate(champion: Champion, key) -> tuple[Champion, Float[Array, ""]]:
+        sides = (champion.learner.variables, champion.best)
+        match = play_match(
+            env, rival, rival, sides, key, games=config.gate_games, openings=config.gate_openings
+        )
+        share = (jnp.mean(match.outcome) + 1) / 2
+        promoted = share > config.gate_share
+        best = jax.tree.map(lambda new, old: jnp.where(promoted, new, old), *sides)
+        return champion._replace(best=best, promotions=champion.promotions + promoted), share
+
+    return gate
+
+
+def _make_act(config: AlphaGoZeroConfig, env, self_play):
+    """Moves of the best network, and resignations."""
+
+    def act(champion: Champion, carry: Carry, timestep, key):
+        key_play, key_hold = jax.random.split(key)
+        play, action, extras = self_play.act(champion.best, carry.play, timestep, key_play)
+        known = giving_up.follow(config.resignation, carry.resignation, timestep, key_hold)
+        value = jnp.maximum(extras["value"], jnp.max(extras["q"], axis=1))
+        known, resigns = giving_up.decide(config.resignation, known, timestep.player, value)
+        return Carry(play, known), jnp.where(resigns, resignation(env), action), extras
+
+    return act
+
+
+# ------------------------------------------------------------------- presets
+
+# The published settings (Silver et al. 2017, Methods) on Go 19x19. Constants of the search that the paper
+# does not give are AlphaZero's; how many games go on side by side, and for how long, is ours.
+PAPER = AlphaGoZeroConfig(
+    env="go_19x19",
+    environments=2048,
+    warmup=2,
+    chunks=700,
+    chunk_plies=1100,
+    updates=1000,
+    batch_size=2048,
+    window_games=500_000,
+    window_plies=60_000,
+    sampled_plies=30,
+    gate_games=400,
+    search=SearchConfig("puct", simulations=1600, dirichlet_alpha=0.03, reuse=True),
+    resignation=ResignationConfig(held_out=0.1, wrong=0.05),
+    network=NetworkConfig(channels=256, blocks=19),
+    optimiser=OptimiserConfig("sgd", rates=(1e-2, 1e-3, 1e-4), boundaries=(400_000, 600_000)),
+)
+
+# Minutes on two cores: a small board, a small network, Adam.
+LAPTOP = AlphaGoZeroConfig(
+    env="go_5x5",
+    environments=64,
+    warmup=2,
+    chunks=40,
+    chunk_plies=32,
+    updates=64,
+    batch_size=256,
+    window_games=4_000,
+    window_plies=1_000,
+    sampled_plies=8,
+    gate_games=40,
+    evaluation=EvaluationConfig("mcts:200", games=40, openings=2),
+    search=SearchConfig("puct", simulations=48, dirichlet_alpha=0.4),
+    network=NetworkConfig(channels=48, blocks=4, value_hidden=64, momentum=0.95),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(1800,)),
+)
+
+# Seconds on two cores, on a game that is solved: what tests/contract runs.
+TINY = AlphaGoZeroConfig(
+    env="tic_tac_toe",
+    environments=32,
+    warmup=1,
+    chunks=20,
+    chunk_plies=10,
+    updates=40,
+    batch_size=256,
+    window_games=400,
+    window_plies=200,
+    sampled_plies=9,
+    gate_games=32,
+    evaluation=EvaluationConfig("perfect", games=64),
+    search=SearchConfig("puct", simulations=16, dirichlet_alpha=1.0),
+    network=NetworkConfig(channels=16, blocks=1, value_hidden=16, momentum=0.9),
+    optimiser=OptimiserConfig("adam", rates=(1e-2,), boundaries=()),
+)
+
+PRESETS = {"laptop": LAPTOP, "paper": PAPER, "tiny": TINY}
+
+
+def preset(name: str, env: str | None) -> AlphaGoZeroConfig:
+    """A named configuration for a game, Go by default.
+
+    Raises:
+        ConfigError: for the published settings of a game that the paper does not have.
+    """
+    if name == "paper" and env not in (None, PAPER.env):
+        raise ConfigError(f"preset paper has settings for {PAPER.env}; for env {env} use preset laptop")
+    config = PRESETS[name]
+    if env in (None, config.env):
+        return config
+    return dataclasses.replace(config, env=env, evaluation=EvaluationConfig("random", games=16))
+
+
+ENTRY = SystemEntry(
+    name="alphago_zero",
+    summary="self-play with a gate, resignation and symmetries (Silver et al. 2017)",
+    config=AlphaGoZeroConfig,
+    preset=preset,
+    presets=tuple(PRESETS),
+    environments=("go_5x5", "go_7x7", "go_9x9", "go_19x19", "tic_tac_toe", "connect_four"),
+    make=make,
+    reaches=-0.3,  # a draw is the best against perfect play
+)

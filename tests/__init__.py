@@ -1,0 +1,1 @@
+"""The tests; a package of that name, because some library installs one of its own."""

@@ -1,0 +1,97 @@
+"""The gate, resignation and symmetries of AlphaGo Zero. That it learns is shown by tests/contract."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.planners import resignation
+from imaginax.runtime.loop import make_chunk
+from imaginax.systems import alphago_zero
+from imaginax.types import ConfigError
+
+TINY = dataclasses.replace(
+    alphago_zero.TINY,
+    environments=8,
+    batch_size=16,
+    warmup=1,
+    chunks=1,
+    chunk_plies=20,
+    updates=3,
+    window_plies=40,
+    gate_games=8,
+)
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.99])
+def trained(request):
+    """States after self-play and after learning, with a gate that lets nearly everything or nothing pass."""
+    system = alphago_zero.make(dataclasses.replace(TINY, gate_share=request.param))
+    state = jax.jit(system.init)(jax.random.key(0))
+    states, outputs = [], []
+    for stage in system.schedule:
+        state, output = jax.jit(make_chunk(system, stage))(state, jnp.int32(0))
+        states.append(state)
+        outputs.append(output)
+    return system, states, outputs, request.param
+
+
+def test_the_gate_decides_who_plays(trained):
+    """After the gate the best network is the one that learned, or the one from before, as the share says."""
+    _, (before, after), (_, output), needed = trained
+    champion, share = after.learner, float(output.metrics["gate_share"])
+    promoted = share > needed
+    assert promoted == (needed == 0.0), f"a share of {share} is no test"
+    wanted = champion.learner.variables if promoted else before.learner.best
+    jax.tree.map(np.testing.assert_array_equal, champion.best, wanted)
+    assert int(champion.promotions) == int(promoted)
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), champion.learner.variables, before.learner.best)
+    assert any(jax.tree.leaves(changed)) and int(champion.learner.updates) == 3
+
+
+def test_the_best_network_plays_and_not_the_newest(trained):
+    system, (_, state), _, _ = trained
+    act = jax.jit(system.act)
+    key = jax.random.key(5)
+    _, action, extras = act(state.learner, state.carry, state.timestep, key)
+    noise = jax.tree.map(lambda x: x + 1.0 if x.dtype == jnp.float32 else x, state.learner.learner)
+    _, same, extras_same = act(state.learner._replace(learner=noise), state.carry, state.timestep, key)
+    np.testing.assert_array_equal(action, same)
+    np.testing.assert_array_equal(extras["policy"], extras_same["policy"])
+
+
+def test_a_hopeless_game_is_given_up(trained, monkeypatch):
+    """With a threshold above every value each game but the held-out ones ends at once, lost by who moves."""
+    system, (_, state), _, _ = trained
+    monkeypatch.setattr(resignation, "threshold", lambda config, known: jnp.float32(2.0))
+    carry, action, _ = jax.jit(lambda *arguments: system.act(*arguments))(
+        state.learner, state.carry, state.timestep, jax.random.key(6)
+    )
+    held = np.asarray(carry.resignation.plays_on)
+    assert np.array_equal(np.asarray(action) == 9, ~held) and (~held).any()
+    _, timestep = jax.jit(system.environment.step)(state.env, action, jax.random.key(7))
+    assert (np.asarray(timestep.last)[~held]).all() and (np.asarray(timestep.reward)[~held] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"gate_games": 7}, "gate_games"),
+        ({"gate_share": 1.0}, "gate_share"),
+        ({"batch_size": 12}, "multiple of environments"),
+        ({"env": "pendulum"}, "env must be a board game"),
+    ],
+)
+def test_impossible_settings_are_refused_before_compilation(change, words):
+    with pytest.raises(ConfigError, match=words):
+        alphago_zero.make(dataclasses.replace(TINY, **change))
+
+
+def test_published_settings_are_of_go():
+    assert alphago_zero.preset("paper", None).env == "go_19x19"
+    with pytest.raises(ConfigError, match="preset paper has settings for go_19x19"):
+        alphago_zero.preset("paper", "chess")
