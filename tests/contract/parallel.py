@@ -30,7 +30,7 @@ LIMIT = 1e-5
 # The field that counts the steps of one `learn`, in systems that fit a whole model. Two fits whose first
 # states differ by one unit in the last place are 1e-7 apart after 40 steps of Adam and 1e-3 after 100:
 # rounding grows, so what is to be compared has to be short.
-STEPS_FIELD = {"pets": "--fit.epochs", "alphago_zero": "--updates"}
+STEPS_FIELD = {"pets": "--fit.epochs", "alphago_zero": "--updates", "alphazero": "--updates"}
 FEW = 2
 
 

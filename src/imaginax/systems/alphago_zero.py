@@ -202,7 +202,8 @@ def _make_learn(config: AlphaGoZeroConfig, replay, step, gate):
         )
         champion, share = gate(champion._replace(learner=learner), key_gate)
         metrics = jax.tree.map(lambda values: values[-1], metrics)
-        return champion, metrics | {"gate_share": share, "promotions": champion.promotions}
+        promotions = champion.promotions.astype(jnp.float32)
+        return champion, metrics | {"gate_share": share, "promotions": promotions}
 
     return learn
 
