@@ -22,86 +22,44 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from imaginax import envs
 from imaginax.arena.evaluation import EvaluationConfig, make_evaluation
 from imaginax.arena.match import play_match
-from imaginax.compose import compose
-from imaginax.data.self_play import ply_replay, recorder
+from imaginax.data.self_play import recorder
 from imaginax.envs.games.resignation import resignable, resignation
-from imaginax.envs.wrappers import privileged, training_environment
-from imaginax.models.policy_value import (
-    Learner,
-    OptimiserConfig,
-    init_learner,
-    make_step,
-    make_update,
-    network_in_rules,
-)
+from imaginax.envs.wrappers import training_environment
+from imaginax.models.policy_value import Learner, OptimiserConfig, init_learner
 from imaginax.networks.residual import NetworkConfig
 from imaginax.planners import resignation as giving_up
-from imaginax.planners.game_play import SelfPlayCarry, make_player, make_self_play
-from imaginax.planners.mcts import SearchConfig, make_mcts
+from imaginax.planners.game_play import SelfPlayCarry
+from imaginax.planners.mcts import SearchConfig
 from imaginax.planners.resignation import Resignation, ResignationConfig
 from imaginax.systems import SystemEntry
+from imaginax.systems.self_play import Parts, SelfPlayConfig, make_parts
 from imaginax.types import ConfigError, Player, Stage, System, SystemState
 
 
 @dataclasses.dataclass(frozen=True)
-class AlphaGoZeroConfig:
-    """AlphaGo Zero on one game.
+class AlphaGoZeroConfig(SelfPlayConfig):
+    """AlphaGo Zero on one game; see `SelfPlayConfig` for the fields it shares with AlphaZero.
+
+    Its `updates` are those between two gates: one gate a chunk.
 
     Attributes:
-        env: name of the game (`imaginax list`).
-        max_plies: moves after which a game is cut off; 0 takes the game's own limit.
-        environments: games that are played side by side.
-        warmup: chunks of self-play before the first update.
-        chunks: chunks of learning, gate and self-play after that.
-        chunk_plies: moves of every game in a chunk.
-        updates: of the network between two gates, all of them at the start of a chunk.
-        batch_size: positions an update learns from, a multiple of `environments`.
-        window_games: the newest games that positions are drawn from.
-        window_plies: moves of each of the side-by-side games that memory has room for.
-        sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
         gate_games: between the new network and the best one, half of them with each colour.
         gate_share: of their points, which the new network has to exceed.
         gate_openings: moves drawn at random at the start of these games.
-        evaluation: the match at the end.
-        search: of the moves.
         resignation: when games are given up.
-        network: policy and value.
-        optimiser: of the network.
     """
 
-    env: str = "go_5x5"
-    max_plies: int = 0
-    environments: int = 64
-    warmup: int = 2
-    chunks: int = 50
-    chunk_plies: int = 50
-    updates: int = 100
-    batch_size: int = 512
-    window_games: int = 5_000
-    window_plies: int = 2_000
-    sampled_plies: int = 8
     gate_games: int = 64
     gate_share: float = 0.55
     gate_openings: int = 0
-    evaluation: EvaluationConfig = EvaluationConfig()
-    search: SearchConfig = SearchConfig()
     resignation: ResignationConfig = ResignationConfig()
-    network: NetworkConfig = NetworkConfig()
-    optimiser: OptimiserConfig = OptimiserConfig()
+
+    least = SelfPlayConfig.least | {"gate_openings": 0, "gate_games": 2}
 
     def __post_init__(self):
-        at_least = {"max_plies": 0, "sampled_plies": 0, "gate_openings": 0, "gate_games": 2}
-        for field in dataclasses.fields(self):
-            value, least = getattr(self, field.name), at_least.get(field.name, 1)
-            if type(value) is int and not least <= value < 2**31:
-                raise ConfigError(f"{field.name} must be at least {least} and below 2^31, got {value}")
-        if self.batch_size % self.environments:
-            raise ConfigError(
-                f"batch_size ({self.batch_size}) must be a multiple of environments ({self.environments})"
-            )
+        super().__post_init__()
         if self.gate_games % 2:
             raise ConfigError(f"gate_games must be even, half with each colour, got {self.gate_games}")
         if not 0 <= self.gate_share < 1:
@@ -133,43 +91,23 @@ def make(config: AlphaGoZeroConfig) -> System:
     """The system of a configuration.
 
     Raises:
-        ConfigError: if the environment is not a board game.
+        ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    env = privileged(envs.make(config.env, max_steps=config.max_plies or None))
-    network, model = network_in_rules(env, config.network, turn=True)
-    compose(env, model, make_mcts(model, config.search, env))
+    parts = make_parts("alphago_zero", config, turn=True, augment=True)
+    env, self_play, replay = parts.env, parts.self_play, parts.replay
     vector = training_environment(resignable(env), config.environments)
-    replay = ply_replay(env, config.window_plies, config.environments)
-    self_play = make_self_play(model, config.search, env, sampled_plies=config.sampled_plies)
-    step = make_step(
-        env,
-        make_update(network, config.optimiser, env.game),
-        places=config.environments,
-        batch_size=config.batch_size,
-        window_games=config.window_games,
-    )
-    gate = _make_gate(config, env, make_player("alphago_zero", model, config.search, env))
 
     def init(key) -> SystemState:
         key, key_network, key_env = jax.random.split(key, 3)
-        learner = init_learner(network, config.optimiser, key_network)
+        learner = init_learner(parts.network, config.optimiser, key_network)
         champion = Champion(learner, jax.tree.map(jnp.copy, learner.variables), learner.updates)
         state, timestep = vector.init(key_env)
-        carry = Carry(
-            self_play.init(config.environments), giving_up.start(config.resignation, config.environments)
-        )
-        zero = jnp.zeros((), jnp.int32)
+        known = giving_up.start(config.resignation, config.environments)
+        carry, zero = Carry(self_play.init(config.environments), known), jnp.zeros((), jnp.int32)
         return SystemState(champion, replay.init(), state, timestep, carry, key, zero, zero)
 
     def player(simulations: int | None = None) -> Player:
-        return make_player(
-            "alphago_zero",
-            model,
-            config.search,
-            env,
-            simulations=simulations,
-            params_of=lambda champion: champion.best,
-        )
+        return parts.player(simulations, lambda champion: champion.best)
 
     return System(
         name="alphago_zero",
@@ -178,7 +116,7 @@ def make(config: AlphaGoZeroConfig) -> System:
         replay=replay,
         init=init,
         act=_make_act(config, env, self_play),
-        learn=_make_learn(config, replay, step, gate),
+        learn=_make_learn(config, parts),
         record=recorder(env),
         evaluate=make_evaluation(env, config.evaluation, player),
         schedule=(
@@ -189,14 +127,15 @@ def make(config: AlphaGoZeroConfig) -> System:
     )
 
 
-def _make_learn(config: AlphaGoZeroConfig, replay, step, gate):
+def _make_learn(config: AlphaGoZeroConfig, parts: Parts):
     """Updates up to the next checkpoint, then its match against the best network."""
+    gate = _make_gate(config, parts.env, parts.player(None, lambda variables: variables))
 
     def learn(champion: Champion, memory, key):
         key_updates, key_gate = jax.random.split(key)
-        plies = replay.data(memory)
+        plies = parts.replay.data(memory)
         learner, metrics = jax.lax.scan(
-            lambda learner, key: step(learner, plies, key),
+            lambda learner, key: parts.step(learner, plies, key),
             champion.learner,
             jax.random.split(key_updates, config.updates),
         )

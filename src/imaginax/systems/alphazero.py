@@ -19,101 +19,42 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from imaginax import envs
 from imaginax.arena.evaluation import EvaluationConfig, make_evaluation
-from imaginax.compose import compose
-from imaginax.data.self_play import ply_replay, recorder
-from imaginax.envs.wrappers import privileged, training_environment
-from imaginax.models.policy_value import (
-    OptimiserConfig,
-    init_learner,
-    make_step,
-    make_update,
-    network_in_rules,
-)
+from imaginax.data.self_play import recorder
+from imaginax.envs.wrappers import training_environment
+from imaginax.models.policy_value import OptimiserConfig, init_learner
 from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.game_play import make_player, make_self_play
-from imaginax.planners.mcts import SearchConfig, make_mcts
+from imaginax.planners.mcts import SearchConfig
 from imaginax.systems import SystemEntry
+from imaginax.systems.self_play import SelfPlayConfig, make_parts
 from imaginax.types import ConfigError, Player, Stage, System, SystemState
 
 
 @dataclasses.dataclass(frozen=True)
-class AlphaZeroConfig:
-    """AlphaZero on one game.
+class AlphaZeroConfig(SelfPlayConfig):
+    """AlphaZero on one game; see `SelfPlayConfig` for the fields it shares with AlphaGo Zero.
 
     Attributes:
-        env: name of the game (`imaginax list`).
-        max_plies: moves after which a game is cut off; 0 takes the game's own limit.
-        environments: games that are played side by side.
-        warmup: chunks of self-play before the first update.
-        chunks: chunks of updates and self-play after that.
-        chunk_plies: moves of every game in a chunk.
-        updates: of the network, in each chunk.
-        batch_size: positions an update learns from, a multiple of `environments`.
-        window_games: the newest games that positions are drawn from.
-        window_plies: moves of each of the side-by-side games that memory has room for.
-        sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
         symmetries: learn from every position under a symmetry of its board, drawn at random, which the paper
             gave up so as to treat all games alike.
-        evaluation: the match at the end.
-        search: of the moves.
-        network: policy and value.
-        optimiser: of the network.
     """
 
-    env: str = "connect_four"
-    max_plies: int = 0
-    environments: int = 128
-    warmup: int = 2
-    chunks: int = 100
-    chunk_plies: int = 32
-    updates: int = 32
-    batch_size: int = 512
-    window_games: int = 10_000
-    window_plies: int = 2_000
-    sampled_plies: int = 30
     symmetries: bool = False
-    evaluation: EvaluationConfig = EvaluationConfig()
-    search: SearchConfig = SearchConfig()
-    network: NetworkConfig = NetworkConfig()
-    optimiser: OptimiserConfig = OptimiserConfig()
-
-    def __post_init__(self):
-        at_least = {"max_plies": 0, "sampled_plies": 0}
-        for field in dataclasses.fields(self):
-            value, least = getattr(self, field.name), at_least.get(field.name, 1)
-            if type(value) is int and not least <= value < 2**31:
-                raise ConfigError(f"{field.name} must be at least {least} and below 2^31, got {value}")
-        if self.batch_size % self.environments:
-            raise ConfigError(
-                f"batch_size ({self.batch_size}) must be a multiple of environments ({self.environments})"
-            )
 
 
 def make(config: AlphaZeroConfig) -> System:
     """The system of a configuration.
 
     Raises:
-        ConfigError: if the environment is not a board game.
+        ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    env = privileged(envs.make(config.env, max_steps=config.max_plies or None))
-    network, model = network_in_rules(env, config.network)
-    compose(env, model, make_mcts(model, config.search, env))
-    self_play = make_self_play(model, config.search, env, sampled_plies=config.sampled_plies)
-    step = make_step(
-        env,
-        make_update(network, config.optimiser, env.game if config.symmetries else None),
-        places=config.environments,
-        batch_size=config.batch_size,
-        window_games=config.window_games,
-    )
-    vector = training_environment(env, config.environments)
-    replay = ply_replay(env, config.window_plies, config.environments)
+    parts = make_parts("alphazero", config, turn=False, augment=config.symmetries)
+    self_play, replay = parts.self_play, parts.replay
+    vector = training_environment(parts.env, config.environments)
 
     def init(key) -> SystemState:
         key, key_network, key_env = jax.random.split(key, 3)
-        learner = init_learner(network, config.optimiser, key_network)
+        learner = init_learner(parts.network, config.optimiser, key_network)
         state, timestep = vector.init(key_env)
         carry, zero = self_play.init(config.environments), jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, carry, key, zero, zero)
@@ -121,15 +62,11 @@ def make(config: AlphaZeroConfig) -> System:
     def act(learner, carry, timestep, key):
         return self_play.act(learner.variables, carry, timestep, key)
 
+    def learn(learner, memory, key):
+        return parts.step(learner, replay.data(memory), key)
+
     def player(simulations: int | None = None) -> Player:
-        return make_player(
-            "alphazero",
-            model,
-            config.search,
-            env,
-            simulations=simulations,
-            params_of=lambda learner: learner.variables,
-        )
+        return parts.player(simulations, lambda learner: learner.variables)
 
     return System(
         name="alphazero",
@@ -138,9 +75,9 @@ def make(config: AlphaZeroConfig) -> System:
         replay=replay,
         init=init,
         act=act,
-        learn=lambda learner, memory, key: step(learner, replay.data(memory), key),
-        record=recorder(env),
-        evaluate=make_evaluation(env, config.evaluation, player),
+        learn=learn,
+        record=recorder(parts.env),
+        evaluate=make_evaluation(parts.env, config.evaluation, player),
         schedule=(
             Stage("self-play", config.warmup, config.chunk_plies),
             Stage("learning", config.chunks, config.chunk_plies, updates=config.updates),
