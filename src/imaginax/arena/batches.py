@@ -19,18 +19,6 @@ def select(condition: Bool[Array, "*B"], chosen: PyTree, otherwise: PyTree) -> P
     return jax.tree.map(leaf, chosen, otherwise)
 
 
-def strong(tree: PyTree) -> PyTree:
-    """The same values as arrays without weak types, so that a step's result fits a loop's carry."""
-    return jax.tree.map(_strong_leaf, tree)
-
-
-def _strong_leaf(x: Array | float | int | bool) -> Array:
-    x = jnp.asarray(x)
-    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-        return x
-    return jax.lax.convert_element_type(x, x.dtype)
-
-
 def draw(allowed: Bool[Array, "B A"], key: Array) -> Int[Array, "B"]:
     """One of the allowed actions of each row, all equally likely."""
     return jax.random.categorical(key, jnp.where(allowed, 0.0, -jnp.inf)).astype(jnp.int32)

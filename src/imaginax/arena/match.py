@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from imaginax.arena.batches import draw, legal_of, select, strong
-from imaginax.envs.wrappers import privileged, vectorise
+from imaginax.arena.batches import draw, legal_of, select
+from imaginax.envs.wrappers import privileged, strong, vectorise
 from imaginax.types import ConfigError, Discrete, Environment, Params, Player, PyTree, State, TimeStep
 
 

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from imaginax.arena.batches import legal_of, strong
+from imaginax.arena.batches import legal_of
+from imaginax.envs.wrappers import strong
 from imaginax.types import Environment, Player, State, Thought, TimeStep
 
 MAX_DEPTH = 10

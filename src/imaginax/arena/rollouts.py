@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import mctx
 from jaxtyping import Array, Bool, Float, PyTree
 
-from imaginax.arena.batches import legal_of, strong
+from imaginax.arena.batches import legal_of
+from imaginax.envs.wrappers import strong
 from imaginax.types import Environment, Game, Player, State, Thought, TimeStep
 
 _NEVER = jnp.finfo(jnp.float32).min

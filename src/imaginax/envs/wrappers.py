@@ -82,7 +82,7 @@ def action_repeat(env: Environment, repeats: int) -> Environment:
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         keys = jax.random.split(key, repeats)
         again = functools.partial(_step_again, env, action)
-        return jax.lax.scan(again, _strong(env.step(state, action, keys[0])), keys[1:])[0]
+        return jax.lax.scan(again, strong(env.step(state, action, keys[0])), keys[1:])[0]
 
     spec = dataclasses.replace(
         env.spec,
@@ -96,7 +96,7 @@ def _step_again(env: Environment, action: Array, carry: tuple[State, TimeStep], 
     state, timestep = carry
     state, new = env.step(state, action, key)
     new = new._replace(reward=timestep.reward + new.reward, discount=timestep.discount * new.discount)
-    return _where(timestep.last, carry, _strong((state, new))), None
+    return _where(timestep.last, carry, strong((state, new))), None
 
 
 def _scaled_reward(env: Environment, scale: int):
@@ -115,7 +115,7 @@ def auto_reset(env: Environment) -> Environment:
 
     def init(key: Array) -> tuple[State, TimeStep]:
         state, timestep = env.init(key)
-        return _strong((state, timestep._replace(final_observation=timestep.observation)))
+        return strong((state, timestep._replace(final_observation=timestep.observation)))
 
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         key_step, key_reset = jax.random.split(key)
@@ -133,7 +133,7 @@ def auto_reset(env: Environment) -> Environment:
             player=player,
             final_observation=timestep.observation,
         )
-        return _strong((state, timestep))
+        return strong((state, timestep))
 
     return env._replace(init=init, step=step)
 
@@ -226,7 +226,7 @@ def _where(condition: Bool[Array, ""], chosen: PyTree, otherwise: PyTree) -> PyT
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, otherwise)
 
 
-def _strong(tree: PyTree) -> PyTree:
+def strong(tree: PyTree) -> PyTree:
     """The same values as arrays without weak types, which would make a jitted step compile twice."""
     return jax.tree.map(_strong_leaf, tree)
 
