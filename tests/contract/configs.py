@@ -14,7 +14,7 @@ from imaginax.runtime import memory
 from imaginax.runtime.run_directory import describe
 from imaginax.types import ConfigError
 
-EXAMPLES = 200
+EXAMPLES = 100
 LIMIT = 2**32  # bytes of memory that the machine of the test has
 
 NUMBERS = ["0", "1", "2", "7", "-1", "3.5", "1e3", "1e-30", "1e308", "1e400", "nan", "inf", "-inf", "-0.0"]

@@ -154,11 +154,11 @@ def test_layout_moves_logits_to_their_actions():
 @pytest.mark.parametrize(
     "fields, message",
     [
-        (dict(channels=0), "network.channels must be at least 1"),
-        (dict(blocks=-1), "network.blocks must be at least 0"),
-        (dict(value_hidden=0), "network.value_hidden must be at least 1"),
+        (dict(channels=0), r"network.channels must lie in \[1, 100000\]"),
+        (dict(blocks=-1), r"network.blocks must lie in \[0, 200\]"),
+        (dict(value_hidden=0), r"network.value_hidden must lie in \[1, 1000000\]"),
         (dict(momentum=1.0), r"network.momentum must lie in \[0, 1\)"),
-        (dict(epsilon=0.0), "network.epsilon must be positive"),
+        (dict(epsilon=0.0), r"network.epsilon must lie in \(0, 1\]"),
     ],
 )
 def test_sizes_that_cannot_be(fields, message):

@@ -25,6 +25,14 @@ from imaginax.types import ConfigError
 
 Variables = PyTree
 
+# Each block is traced and compiled on its own: thousands of them would take hours.
+_BOUNDS = {
+    "channels": (1, 100_000),
+    "blocks": (0, 200),
+    "policy_filters": (0, 100_000),
+    "value_filters": (1, 100_000),
+    "value_hidden": (1, 1_000_000),
+}
 _LAST = ("policy", "policy_planes", "value")  # layers without a rectifier after them
 
 
@@ -62,15 +70,13 @@ class NetworkConfig:
     backend: Backend = "auto"
 
     def __post_init__(self):
-        for name, least in (("channels", 1), ("blocks", 0), ("policy_filters", 0), ("value_filters", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"network.{name} must be at least {least}, got {getattr(self, name)}")
-        if self.value_hidden < 1:
-            raise ConfigError(f"network.value_hidden must be at least 1, got {self.value_hidden}")
+        for name, (least, most) in _BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"network.{name} must lie in [{least}, {most}], got {getattr(self, name)}")
         if not 0.0 <= self.momentum < 1.0:
             raise ConfigError(f"network.momentum must lie in [0, 1), got {self.momentum}")
-        if not 0.0 < self.epsilon < math.inf:
-            raise ConfigError(f"network.epsilon must be positive, got {self.epsilon}")
+        if not 0.0 < self.epsilon <= 1.0:
+            raise ConfigError(f"network.epsilon must lie in (0, 1], got {self.epsilon}")
 
 
 class Network(NamedTuple):

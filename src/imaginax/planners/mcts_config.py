@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Literal
 
 from imaginax.types import ConfigError
@@ -83,10 +82,10 @@ class SearchConfig:
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"search.{name} must lie in [{least}, {most}], got {getattr(self, name)}")
         for name in ("c_init", "c_puct", "dirichlet_alpha", "gumbel_scale", "c_visit", "c_scale"):
-            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
-                raise ConfigError(f"search.{name} must be finite and not negative, got {getattr(self, name)}")
-        if not 0 < self.c_base < math.inf:
-            raise ConfigError(f"search.c_base must be finite and positive, got {self.c_base}")
+            if not 0 <= getattr(self, name) <= 1e6:
+                raise ConfigError(f"search.{name} must lie in [0, 1e6], got {getattr(self, name)}")
+        if not 0 < self.c_base <= 1e9:
+            raise ConfigError(f"search.c_base must lie in (0, 1e9], got {self.c_base}")
         if not 0 <= self.dirichlet_fraction <= 1:
             raise ConfigError(f"search.dirichlet_fraction must lie in [0, 1], got {self.dirichlet_fraction}")
         if self.capacity and self.capacity <= self.simulations:
