@@ -26,36 +26,13 @@
 
 # %%
 # ruff: noqa: D100
-import importlib.util
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
-from IPython.display import Image, display
+from imaginax.runtime.gallery import Gallery
 
 RUN = False
 RUN = RUN or os.environ.get("IMAGINAX_NOTEBOOK_RUN") == "1"
-
-FIGURES = Path("experiments/figures")
-ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / FIGURES).is_dir())
-SCRATCH = Path(tempfile.mkdtemp(prefix="imaginax-"))  # figures are drawn here, those of the repository stay
-shutil.copytree(ROOT / FIGURES, SCRATCH / FIGURES)
-if (ROOT / "results").is_dir():
-    shutil.copytree(ROOT / "results", SCRATCH / "results")
-
-
-def show(script, *results):
-    """Draws a figure with its own script, or says which result is missing."""
-    missing = [name for name in results if not (SCRATCH / "results" / name).exists()]
-    if missing:
-        print(f"not here yet: results/{', results/'.join(missing)}; python {FIGURES / script} --run makes it")
-        return
-    spec = importlib.util.spec_from_file_location(Path(script).stem, SCRATCH / FIGURES / script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    display(Image(filename=str(module.draw()), width=900))
-
+gallery = Gallery()
 
 # %% [markdown]
 # ## What the model knows, and what it knows that it does not
@@ -65,7 +42,7 @@ def show(script, *results):
 # where there are data and is unsure where there are none.
 
 # %%
-show("pets_uncertainty.py", "pets/uncertainty.json")
+gallery.figure("pets_uncertainty.py", "pets/uncertainty.json")
 
 # %% [markdown]
 # ## Return against trials
@@ -74,7 +51,9 @@ show("pets_uncertainty.py", "pets/uncertainty.json")
 # true rules. A trial is 200 steps, eight seconds.
 
 # %%
-show("pets_returns.py", "pets/cartpole_laptop.json", "mpc/cartpole_cem.json", "baselines/sac_cartpole.json")
+gallery.figure(
+    "pets_returns.py", "pets/cartpole_laptop.json", "mpc/cartpole_cem.json", "baselines/sac_cartpole.json"
+)
 
 # %% [markdown]
 # ## Which part matters
@@ -83,17 +62,13 @@ show("pets_returns.py", "pets/cartpole_laptop.json", "mpc/cartpole_cem.json", "b
 # (Fig. 4).
 
 # %%
-show("pets_ablation.py", "pets/ablation.json")
+gallery.figure("pets_ablation.py", "pets/ablation.json")
 
 # %% [markdown]
 # ## The swing-up that was learned
 
 # %%
-gif = ROOT / "docs" / "pets_cartpole.gif"
-if gif.exists():
-    display(Image(filename=str(gif)))
-else:
-    print("not here yet: docs/pets_cartpole.gif; imaginax train pets makes one like it")
+gallery.picture("docs/pets_cartpole.gif", "imaginax train pets")
 
 # %% [markdown]
 # ## Training it here
@@ -116,11 +91,11 @@ if RUN:
         fit=FitConfig(epochs=10),
         planner=ShootingConfig(horizon=10, population=40, elites=5, iterations=2),
     )
-    summary = train(pets.make(smoke), logdir=SCRATCH / "run")
+    summary = train(pets.make(smoke), logdir=gallery.scratch / "run")
     print(f"return of a fresh episode: {summary['eval_return']:.1f}")
-    display(Image(filename=str(SCRATCH / "run" / "figures" / "return.png"), width=600))
+    gallery.show(gallery.scratch / "run" / "figures" / "return.png", width=600)
 else:
     print("RUN is False: nothing was trained here")
 
 # %%
-shutil.rmtree(SCRATCH)
+gallery.close()

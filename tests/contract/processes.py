@@ -157,6 +157,7 @@ def finds_damage(logdir: Path, copy: Path) -> dict[str, int]:
     directory = RunDirectory(logdir)
     source = directory.checkpoints / str(checkpoint.steps(directory.checkpoints)[0])
     checkpoint.verify(source)
+    shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(source, copy)
     moments, kinds, found = random.Random(0), collections.Counter(), {"flips found": 0, "cuts found": 0}
     for path in sorted(path for path in copy.rglob("*") if path.is_file()):

@@ -34,7 +34,7 @@ def test_3_another_process_repeats_the_run(name, trained, tmp_path, figures):
 
 
 def test_3_lanes_agree_with_single_runs(entry, trained, figures):
-    system = parallel.system_of(entry, 30)
+    system = parallel.system_of(entry, 10)
     directory, record = read_run(trained[0])
     state = run.reload(system, directory, record).state
     other = jax.tree.map(lambda x: x, state)._replace(learner=_fresh_learner(system))

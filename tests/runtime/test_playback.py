@@ -44,12 +44,12 @@ def test_episodes_are_those_of_the_lane_that_is_asked_for(trained):
         next(playback.episodes(trained, lane=2, count=1))
 
 
-def test_the_best_lane_is_that_of_the_evaluation(trained):
+def test_the_lane_of_is_that_of_the_evaluation(trained):
     for returns, best in (([1.0, 2.0], 1), ([3.0, 2.0], 0), ([None, -5.0], 1), (None, 0)):
         write_json(trained.directory.summary, {"eval_return_per_seed": returns})
-        assert playback.best_lane(trained) == best
+        assert playback.lane_of(trained) == best
     trained.directory.summary.unlink()
-    assert playback.best_lane(trained) == 0
+    assert playback.lane_of(trained) == 0
 
 
 def test_an_episode_ends_where_the_environment_reset_itself():

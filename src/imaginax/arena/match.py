@@ -182,8 +182,11 @@ def _ply(copies: Environment, players: tuple[Player, Player], params, carry: _Ca
     """Each player moves in its half of the games; then the halves change hands."""
     key, key_first, key_second, key_mine, key_yours = jax.random.split(carry.key, 5)
     mine, yours = carry.mine, carry.yours
-    action, memory, _ = players[0].move(params[0], mine.first, mine.timestep, key_first)
-    reply, other_memory, _ = players[1].move(params[1], yours.second, yours.timestep, key_second)
+    sides = (
+        (params[0], mine.first, mine.timestep, key_first),
+        (params[1], yours.second, yours.timestep, key_second),
+    )
+    (action, memory), (reply, other_memory) = _moves(players, sides)
     even = carry.ply % 2 == 0
     began, replied = jnp.where(even, action, reply), jnp.where(even, reply, action)
     over = select(even, (mine.timestep.last, yours.timestep.last), (yours.timestep.last, mine.timestep.last))
@@ -194,6 +197,18 @@ def _ply(copies: Environment, players: tuple[Player, Player], params, carry: _Ca
     mine = _play(copies, players, mine._replace(first=memory), action, 1.0, key_mine)
     yours = _play(copies, players, yours._replace(second=other_memory), reply, -1.0, key_yours)
     return _Carry(yours, mine, actions, carry.ply + 1, key)
+
+
+def _moves(players, sides):
+    """(action, memory) of both players, each in its half of the games.
+
+    One player with two sets of parameters, as when two networks of a run meet, is compiled once.
+    """
+    if players[0] is not players[1]:
+        return [player.move(*side)[:2] for player, side in zip(players, sides, strict=True)]
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sides)
+    found = jax.lax.map(lambda side: players[0].move(*side)[:2], both)
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], found) for i in range(2)]
 
 
 def _play(copies: Environment, players, game: _Half, action: Array, sign, key: Array) -> _Half:

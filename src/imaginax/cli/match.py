@@ -89,8 +89,6 @@ def _side(logdir: Path | str, simulations: int | None, lane: int | None) -> tupl
     Raises:
         ConfigError: if the run's system plays no game.
     """
-    import jax
-
     from imaginax import envs
     from imaginax.runtime import playback
     from imaginax.types import ConfigError
@@ -100,12 +98,9 @@ def _side(logdir: Path | str, simulations: int | None, lane: int | None) -> tupl
         complain(f"skipped: {fault}", 0)
     if trained.system.player is None:
         raise ConfigError(f"{logdir}: system {trained.system.name} plays no game")
-    chosen = playback.best_lane(trained) if lane is None else lane
-    if chosen >= trained.record["seeds"]:
-        raise ConfigError(f"lane must be between 0 and {trained.record['seeds'] - 1}, got {chosen}")
     spec = trained.system.environment.spec
-    learner = jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state.learner)
-    return envs.make(spec.name, max_steps=spec.max_steps), trained.system.player(simulations), learner
+    env = envs.make(spec.name, max_steps=spec.max_steps)
+    return env, trained.system.player(simulations), playback.learner_of(trained, lane)
 
 
 def _other_run(env, player, learner, logdir: str, key, simulations: int | None, terms: dict[str, int]):

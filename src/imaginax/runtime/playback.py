@@ -79,31 +79,46 @@ def evaluate(trained: Trained, *, episodes: int, seed: int | None = None) -> rep
         return driver.evaluate(trained.restored.state, keys(trained, seed), episodes)
 
 
-def best_lane(trained: Trained) -> int:
-    """The lane with the highest return in the run's own evaluation; the first, before there is one."""
+def lane_of(trained: Trained, lane: int | None = None) -> int:
+    """`lane`; or, for None, that with the highest return in the run's own evaluation, or else the first.
+
+    Raises:
+        ConfigError: if there is no such lane.
+    """
+    lanes = trained.record["seeds"]
+    if lane is not None:
+        if not 0 <= lane < lanes:
+            raise ConfigError(f"lane must be between 0 and {lanes - 1}, got {lane}")
+        return lane
     path = trained.directory.summary
     summary = run_directory.read_json(path) if path.exists() else {}
     returns = summary.get("eval_return_per_seed") or [0.0]
     return int(np.argmax([-np.inf if value is None else value for value in returns]))
 
 
-def episodes(trained: Trained, *, lane: int, count: int, seed: int | None = None) -> Iterator[Episode]:
+def learner_of(trained: Trained, lane: int | None = None) -> PyTree:
+    """What one of the agents of a run has learned; see `lane_of`."""
+    chosen = lane_of(trained, lane)
+    return jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state.learner)
+
+
+def episodes(
+    trained: Trained, *, lane: int | None = None, count: int, seed: int | None = None
+) -> Iterator[Episode]:
     """Episodes of one of the agents of a run, evaluated as training evaluates it.
 
     Args:
         trained: the run.
-        lane: which of its seeds, from 0.
+        lane: which of its seeds, from 0; None for the best.
         count: how many episodes.
         seed: of the episodes; None begins with the first of the run's own evaluation.
 
     Raises:
         ConfigError: if there is no such lane.
     """
-    lanes = trained.record["seeds"]
-    if not 0 <= lane < lanes:
-        raise ConfigError(f"lane must be between 0 and {lanes - 1}, got {lane}")
-    state = jax.tree.map(lambda leaf: leaf[lane], trained.restored.state)
-    first = keys(trained, seed)[lane]
+    chosen = lane_of(trained, lane)
+    state = jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state)
+    first = keys(trained, seed)[chosen]
     every = [first, *(jax.random.fold_in(first, i) for i in range(1, count))]
     if trained.system.environment.host is None:
         program = compiled(trained.system.evaluate, state, first)

@@ -6,8 +6,6 @@ import argparse
 import dataclasses
 import math
 
-import jax
-
 from imaginax import envs, systems
 from imaginax.arena.engine import Engine, Mind
 from imaginax.envs.games import titles
@@ -65,11 +63,7 @@ def seat(colour: str | None, name: str) -> int:
 def _engine(
     options: argparse.Namespace, trained: playback.Trained, env: Environment, system: System
 ) -> Engine:
-    lane = playback.best_lane(trained) if options.lane is None else options.lane
-    lanes = trained.record["seeds"]
-    if not 0 <= lane < lanes:
-        raise ConfigError(f"lane must be between 0 and {lanes - 1}, got {lane}")
-    learner = jax.tree.map(lambda leaf: leaf[lane], trained.restored.state.learner)
+    learner = playback.learner_of(trained, options.lane)
     assert system.player is not None
     own = own_simulations(options, trained)
     return Engine(env, Mind(system.player, learner, simulations=own, seed=options.seed or 0))

@@ -12,9 +12,8 @@ def run(options: argparse.Namespace, trained: Any) -> int:
     """Plays, prints and draws."""
     from imaginax.runtime import playback, video
 
-    lane = playback.best_lane(trained) if options.lane is None else options.lane
     episodes = []
-    for episode in playback.episodes(trained, lane=lane, count=options.episodes, seed=options.seed):
+    for episode in playback.episodes(trained, lane=options.lane, count=options.episodes, seed=options.seed):
         episodes.append(episode)
         _print(len(episodes), episode, steps=options.steps)
     if options.output is None and not playback.drawable(trained.system, episodes):
