@@ -28,11 +28,12 @@ LOGDIR = ROOT / "runs" / "alphazero-elo"
 SNAPSHOTS = 12  # of a run, about
 GAMES, OPENINGS = 100, 2
 SIMULATIONS = 64  # a move of every match
-OPPONENTS = {
-    "connect_four": ("random", "minimax:2", "minimax:5", "mcts:1000"),
+OPPONENTS = {  # of every kept network
+    "connect_four": ("random", "minimax:2", "minimax:5"),
     "othello": ("random", "minimax:2", "mcts:200"),
     "gardner_chess": ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"),
 }
+LAST = {"connect_four": ("mcts:1000",)}  # of the last one alone: slow opponents
 
 
 def measure(game: str) -> None:
@@ -46,20 +47,17 @@ def measure(game: str) -> None:
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     assert trained.system.player is not None
     player, env = trained.system.player(SIMULATIONS), envs.make(game)
-    against = {
-        name: strength.make_match(env, player, name, games=GAMES, openings=OPENINGS)
-        for name in OPPONENTS[game]
-    }
     pairings, matches = [], []
-    for snapshot in kept:
-        learner = jax.tree.map(lambda leaf: leaf[0], snapshot.state)
-        for name, match in against.items():
+    for name in (*OPPONENTS[game], *LAST.get(game, ())):
+        match = strength.make_match(env, player, name, games=GAMES, openings=OPENINGS)
+        for snapshot in kept if name in OPPONENTS[game] else kept[-1:]:
+            learner = jax.tree.map(lambda leaf: leaf[0], snapshot.state)
             found = match(learner, jax.random.key(len(matches)))
             matches.append({"step": snapshot.step, **found.record()})
             row = (found.score.wins, found.score.draws, found.score.losses)
             pairings.append(ladder.Pairing(f"step {snapshot.step}", name, *row))
             print(snapshot.step, name, row, flush=True)
-    compiled = [name for name in against if name.partition(":")[0] not in strength.PROGRAMS]
+    compiled = [name for name in OPPONENTS[game] if name.partition(":")[0] not in strength.PROGRAMS]
     anchors = [ladder.Entrant(name, make_opponent(name, env)) for name in compiled]
     pairings += ladder.round_robin(env, anchors, jax.random.key(1), games=GAMES, openings=OPENINGS)
     record = plotting.results_record(logdir) | {
@@ -92,13 +90,17 @@ def _errors(env, player, learner) -> dict[str, dict[str, float]]:
     return {phase: one._asdict() for phase, one in grading.grade(solver, choices).items()}
 
 
+def results() -> list[Path]:
+    """Those that are there."""
+    return [path for game in OPPONENTS if (path := RESULTS / f"{game}.json").exists()]
+
+
 def draw() -> Path:
     """One panel a game: our networks as a curve, opponents as lines."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    files = [RESULTS / f"{game}.json" for game in OPPONENTS]
-    files = [path for path in files if path.exists()]
+    files = results()
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(5 * len(files), 4), layout="constrained")
         for axes, path in zip(figure.subplots(1, len(files), squeeze=False)[0], files, strict=True):
@@ -130,4 +132,4 @@ def _panel(axes, record) -> None:
 if __name__ == "__main__":
     for name in sys.argv[2:] if "--run" in sys.argv[1:] else ():
         measure(name)
-    print(draw())
+    print(draw() if results() else f"{RESULTS.relative_to(ROOT)} holds no result yet: --run GAME makes one")

@@ -6,6 +6,7 @@ since the format knows no NamedTuples; typed keys travel as their words.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -102,13 +103,7 @@ def export(
     start = time.perf_counter()
     leaves, structure = jax.tree.flatten(tuple(arguments))
     shapes = [jax.eval_shape(_words, leaf) for leaf in leaves]
-
-    def flat(*words):
-        pairs = zip(words, leaves, strict=True)
-        arguments = jax.tree.unflatten(structure, [_typed(word, leaf) for word, leaf in pairs])
-        return [_words(leaf) for leaf in jax.tree.leaves(function(*arguments))]
-
-    program = jax.jit(flat)
+    program = _flat(function, structure, tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves))
     jaxpr = program.trace(*shapes).jaxpr.jaxpr
     costs.check_host_calls(name, jaxpr)
     try:
@@ -118,6 +113,18 @@ def export(
     except NotImplementedError as error:  # so jax says that a platform lacks an operation
         raise RunError(f"{name} cannot be exported for {platform}: {str(error).splitlines()[0]}") from error
     return Exported(name, platform, data, time.perf_counter() - start, costs.count_jaxpr(jaxpr))
+
+
+@functools.lru_cache(maxsize=8)
+def _flat(function: Callable[..., PyTree], structure: Any, leaves: tuple[jax.ShapeDtypeStruct, ...]) -> Any:
+    """The function of flat words; kept, so that it is traced once for all platforms."""
+
+    def flat(*words):
+        pairs = zip(words, leaves, strict=True)
+        arguments = jax.tree.unflatten(structure, [_typed(word, leaf) for word, leaf in pairs])
+        return [_words(leaf) for leaf in jax.tree.leaves(function(*arguments))]
+
+    return jax.jit(flat)
 
 
 def peak_memory(function: Callable[..., PyTree], arguments: Sequence[PyTree]) -> int:
