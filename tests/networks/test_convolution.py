@@ -8,8 +8,10 @@ import pytest
 from imaginax.networks.convolution import Convolution, convolve
 
 SHAPES = [  # batch, height, width, inputs, outputs, size of the kernel
-    pytest.param((32, 3, 4, 2, 5, 3), id="few-to-many, in chunks"),
-    pytest.param((32, 4, 3, 5, 2, 3), id="many-to-few, in chunks"),
+    pytest.param((48, 7, 6, 70, 60, 3), id="all in chunks"),
+    pytest.param((3, 2, 3, 129, 2, 3), id="many features"),
+    pytest.param((32, 3, 4, 2, 5, 3), id="few-to-many"),
+    pytest.param((32, 4, 3, 5, 2, 3), id="many-to-few"),
     pytest.param((5, 4, 3, 3, 3, 3), id="at once"),
     pytest.param((4, 5, 6, 2, 3, 5), id="5x5"),
     pytest.param((16, 2, 2, 4, 3, 1), id="1x1"),
@@ -77,15 +79,16 @@ def test_vmap_is_each_lane_alone(backend, axes):
         assert_same(jax.tree.map(lambda leaf, lane=lane: leaf[lane], found), alone, rtol=1e-4, atol=2e-4)
 
 
-def test_a_cpu_gets_no_convolution_for_the_weights_gradient():
-    """Two convolutions on a CPU (forward, and the images' gradient), three elsewhere."""
-    x, kernel = arrays((32, 3, 4, 2, 5, 3), dtype="float32")
+@pytest.mark.parametrize(("inputs", "on_cpu"), [(2, 0), (128, 2)])
+def test_a_cpu_gets_matrix_products(inputs, on_cpu):
+    """For the weights' gradient always; for the outputs and the images' gradient while features are few."""
+    x, kernel = arrays((32, 3, 4, inputs, inputs, 3), dtype="float32")
     traced = jax.jit(value_and_gradients("auto")).trace(x, kernel)
     count = {
         platform: traced.lower(lowering_platforms=(platform,)).as_text().count("stablehlo.convolution")
         for platform in ("cpu", "cuda", "tpu")
     }
-    assert count == {"cpu": 2, "cuda": 3, "tpu": 3}
+    assert count == {"cpu": on_cpu, "cuda": 3, "tpu": 3}
 
 
 def test_several_kernels_make_no_grouped_convolution_on_a_cpu():

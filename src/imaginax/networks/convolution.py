@@ -2,11 +2,13 @@
 
 On a CPU XLA's own weight gradient is a trap: inside a `lax.scan`, where training steps are, it runs some
 twenty times slower than as a matrix product, and so does a convolution whose kernel is batched by `vmap`,
-as it is for several seeds (benchmarks/convolution_forms.py). On accelerators XLA's forms are the right ones.
+as it is for several seeds; the convolution itself reaches half the rate of matrix products while there are
+few features (benchmarks/convolution_forms.py). On accelerators XLA's forms are the right ones.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -20,7 +22,8 @@ Backend = Literal["auto", "xla", "matmul"]
 Form = Callable[[Array, Array], Array]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-_CHUNK = 16  # images whose shifted copies stay in a CPU's cache
+_CACHE = 2_500_000  # bytes of shifted copies of images that stay in a CPU's cache
+_MANY = 128  # features from which XLA's convolution is as fast as products
 
 
 def convolve(
@@ -31,9 +34,9 @@ def convolve(
     Args:
         x: images.
         kernel: of odd height and width.
-        backend: `xla` leaves everything to XLA; `matmul` makes matrix products of it; `auto` is XLA's
-            convolution with a weight gradient by matrix products where the program is compiled for a CPU,
-            and `xla` elsewhere. `auto` and `matmul` have no forward-mode derivative.
+        backend: `xla` leaves everything to XLA; `matmul` makes matrix products of it; `auto` is `xla` unless
+            the program is compiled for a CPU: there the weight gradient is by matrix products, and so is the
+            convolution itself below 128 features. `auto` and `matmul` have no forward-mode derivative.
     """
     return {"auto": _auto, "xla": _xla, "matmul": _matmul}[backend](x, kernel)
 
@@ -73,10 +76,28 @@ def _xla(x: Array, kernel: Array) -> Array:
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_LAYOUT)
 
 
-def _product(x: Array, kernel: Array) -> Array:
-    """The same as one matrix product with shifted copies of the images."""
+def _products(x: Array, kernel: Array) -> Array:
+    """The same as matrix products: one for each row of the kernel, with images shifted along theirs."""
     height, width, inputs, outputs = kernel.shape
-    return _shifted(x, height, width) @ kernel.reshape(height * width * inputs, outputs)
+    rows = x.shape[1]
+
+    def of_few(x: Array) -> Array:
+        beside = jnp.pad(_shifted(x, 1, width), ((0, 0), (height // 2,) * 2, (0, 0), (0, 0)))
+        by_row = kernel.reshape(height, width * inputs, outputs)
+        return sum(
+            (beside[:, i : i + rows] @ by_row[i] for i in range(1, height)), beside[:, :rows] @ by_row[0]
+        )
+
+    chunk = _chunk(x, width)
+    if chunk == len(x) or height == width == 1:
+        return of_few(x)
+    x = _split(x, chunk)
+    y = lax.map(lambda i: of_few(_few(x, i)), jnp.arange(x.shape[1]))
+    return y.swapaxes(0, 1).reshape(-1, *y.shape[2:])
+
+
+def _by_features(x: Array, kernel: Array) -> Array:
+    return (_xla if kernel.shape[2] >= _MANY else _products)(x, kernel)
 
 
 def _shifted(x: Array, height: int, width: int) -> Array:
@@ -89,23 +110,36 @@ def _shifted(x: Array, height: int, width: int) -> Array:
     return jnp.concatenate(shifts, axis=-1)
 
 
+def _chunk(x: Array, copies: int) -> int:
+    """How many images at a time leave so many shifted copies in the cache: a divisor of the batch."""
+    most = max(1, _CACHE // (copies * math.prod(x.shape[1:]) * x.dtype.itemsize))
+    return max(size for size in range(1, len(x) + 1) if len(x) % size == 0 and size <= most)
+
+
+def _split(x: Array, chunk: int) -> Array:
+    """[B ...] -> [chunk, chunks ...]: where devices share a batch, each has a part of every chunk."""
+    return x.reshape(chunk, -1, *x.shape[1:])
+
+
+def _few(x: Array, i: Array) -> Array:
+    return lax.dynamic_index_in_dim(x, i, 1, keepdims=False)
+
+
 def _xla_kernel_gradient(x: Array, outward: Array, like: Array) -> Array:
     return jax.linear_transpose(lambda kernel: _xla(x, kernel), like)(outward)[0]
 
 
-def _product_kernel_gradient(x: Array, outward: Array, like: Array) -> Array:
-    """Few images at a time, so that their shifted copies need not leave the cache."""
-    batch = len(x)
-    if batch <= _CHUNK or batch % _CHUNK:
+def _products_kernel_gradient(x: Array, outward: Array, like: Array) -> Array:
+    height, width, inputs, outputs = like.shape
+    chunk = _chunk(x if inputs < outputs else outward, height * width)
+    if chunk == len(x):
         return _product_of_few(x, outward, like)
-    # The batch's leading axis may be spread over devices; chunks are taken from all of them alike.
-    x, outward = (array.reshape(_CHUNK, -1, *array.shape[1:]) for array in (x, outward))
+    x, outward = _split(x, chunk), _split(outward, chunk)
 
     def add(total: Array, i: Array) -> tuple[Array, None]:
-        few_x, few_outward = (lax.dynamic_index_in_dim(array, i, 1, keepdims=False) for array in (x, outward))
-        return total + _product_of_few(few_x, few_outward, like), None
+        return total + _product_of_few(_few(x, i), _few(outward, i), like), None
 
-    return lax.scan(add, jnp.zeros_like(like), jnp.arange(batch // _CHUNK))[0]
+    return lax.scan(add, jnp.zeros_like(like), jnp.arange(x.shape[1]))[0]
 
 
 def _product_of_few(x: Array, outward: Array, like: Array) -> Array:
@@ -119,13 +153,13 @@ def _product_of_few(x: Array, outward: Array, like: Array) -> Array:
     return jnp.moveaxis(backwards, 0, 2)
 
 
-def _one_by_one(form: Callable[..., Array]) -> Callable[..., Array]:
-    """`form` of (images, any other arrays); where those are batched too, `vmap` takes one after the other."""
+def _one_by_one(form: Callable[..., Array], *, merges: bool) -> Callable[..., Array]:
+    """`form`, of which `vmap` takes one after the other; with `merges`, images alone become one batch."""
     batched = jax.custom_batching.custom_vmap(form)
 
     @batched.def_vmap
     def rule(size: int, is_batched: list[bool], *arrays: Array) -> tuple[Array, bool]:
-        if is_batched == [True] + [False] * (len(arrays) - 1) and form is _xla:
+        if is_batched == [True] + [False] * (len(arrays) - 1) and merges:
             y = form(arrays[0].reshape(-1, *arrays[0].shape[2:]), *arrays[1:])
             return y.reshape(size, -1, *y.shape[1:]), True
         lanes = [
@@ -160,8 +194,8 @@ def _by_platform(cpu: Callable[..., Array], default: Callable[..., Array]) -> Ca
     return lambda *arrays: lax.platform_dependent(*arrays, cpu=cpu, default=default)
 
 
-_matmul = _with_gradient(_product, _product_kernel_gradient)
+_matmul = _with_gradient(_products, _products_kernel_gradient)
 _auto = _with_gradient(
-    _by_platform(_one_by_one(_xla), _xla),
-    _by_platform(_one_by_one(_product_kernel_gradient), _xla_kernel_gradient),
+    _by_platform(_one_by_one(_by_features, merges=True), _xla),
+    _by_platform(_one_by_one(_products_kernel_gradient, merges=False), _xla_kernel_gradient),
 )
