@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Key, PyTree
 
+from imaginax.envs.wrappers import strong
 from imaginax.runtime import distributed, report
 from imaginax.runtime.compilation import Compiled, compiled
 from imaginax.runtime.loop import make_chunk
@@ -102,8 +103,4 @@ class CompiledDriver:
 
 def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:
     """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
-    return lambda keys: jax.tree.map(_strong, jax.vmap(system.init)(keys))
-
-
-def _strong(leaf: Array) -> Array:
-    return jax.lax.convert_element_type(leaf, leaf.dtype) if getattr(leaf, "weak_type", False) else leaf
+    return lambda keys: strong(jax.vmap(system.init)(keys))

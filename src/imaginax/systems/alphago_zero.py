@@ -218,6 +218,25 @@ LAPTOP = AlphaGoZeroConfig(
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(1800,)),
 )
 
+# Twenty-five minutes on one GPU, by an estimate of 10 TFLOP/s in the network: two million moves. Not run yet.
+GPU = dataclasses.replace(
+    LAPTOP,
+    env="go_9x9",
+    environments=512,
+    chunks=60,
+    chunk_plies=64,
+    updates=128,
+    batch_size=1024,
+    window_games=10_000,
+    window_plies=2_000,
+    sampled_plies=16,
+    gate_games=64,
+    evaluation=EvaluationConfig("mcts:1000", games=40, openings=2),
+    search=SearchConfig("puct", simulations=64, dirichlet_alpha=0.13),
+    network=NetworkConfig(channels=64, blocks=6, value_hidden=128, momentum=0.95, dtype="bfloat16"),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(5_000,)),
+)
+
 # Seconds on two cores, on a game that is solved: what tests/contract runs.
 TINY = AlphaGoZeroConfig(
     env="tic_tac_toe",
@@ -237,7 +256,7 @@ TINY = AlphaGoZeroConfig(
     optimiser=OptimiserConfig("adam", rates=(1e-2,), boundaries=()),
 )
 
-PRESETS = {"laptop": LAPTOP, "paper": PAPER, "tiny": TINY}
+PRESETS = {"laptop": LAPTOP, "gpu": GPU, "paper": PAPER, "tiny": TINY}
 
 
 def preset(name: str, env: str | None) -> AlphaGoZeroConfig:

@@ -125,15 +125,27 @@ PAPER = {
     ),
 }
 
-# Forty minutes on two cores in Connect Four: some 330,000 moves of self-play.
+# Forty minutes on two cores in Connect Four: some 270,000 moves of self-play.
 LAPTOP = AlphaZeroConfig(
-    chunks=80,
+    chunks=64,
     window_games=4_000,
     symmetries=True,
     evaluation=EvaluationConfig("minimax:2", games=100, openings=2),
     search=SearchConfig(policy="gumbel", simulations=32, values="siblings", c_scale=0.1),
     network=NetworkConfig(channels=48, blocks=3, value_hidden=64, momentum=0.95),
-    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(2_000,)),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(1_600,)),
+)
+
+# Twenty minutes on one GPU, by an estimate of 10 TFLOP/s in the network: five million moves. Not run yet.
+GPU = dataclasses.replace(
+    LAPTOP,
+    environments=1024,
+    chunks=150,
+    batch_size=4096,
+    window_games=40_000,
+    evaluation=EvaluationConfig("minimax:5", games=100, openings=2),
+    network=NetworkConfig(channels=64, blocks=6, value_hidden=128, momentum=0.95, dtype="bfloat16"),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(2_400, 4_000)),
 )
 
 # Seconds on two cores, on a game that is solved: what tests/contract runs.
@@ -167,7 +179,7 @@ def preset(name: str, env: str | None) -> AlphaZeroConfig:
                 f"preset paper has settings for {', '.join(PAPER)}; for env {env} use preset laptop"
             )
         return PAPER[env or "chess"]
-    config = LAPTOP if name == "laptop" else TINY
+    config = {"laptop": LAPTOP, "gpu": GPU, "tiny": TINY}[name]
     if env in (None, config.env):
         return config
     return dataclasses.replace(config, env=env, evaluation=EvaluationConfig("random", games=16))
@@ -178,7 +190,7 @@ ENTRY = SystemEntry(
     summary="self-play, search and one network, from nothing but the rules (Silver et al. 2018)",
     config=AlphaZeroConfig,
     preset=preset,
-    presets=("laptop", "paper", "tiny"),
+    presets=("laptop", "gpu", "paper", "tiny"),
     environments=("connect_four", "tic_tac_toe", "othello", "gardner_chess"),
     make=make,
     reaches=-0.3,  # a draw is the best against perfect play

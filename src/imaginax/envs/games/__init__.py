@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from imaginax.envs.games import compaction, pgx_games, pictures, planes, symmetries
 from imaginax.envs.games.titles import NAMES, Title, is_game, parse
+from imaginax.envs.wrappers import strong
 from imaginax.types import Box, Discrete, Environment, EnvSpec, Game, State, TimeStep
 
 __all__ = ["NAMES", "Title", "environment", "is_game", "parse"]
@@ -40,16 +41,16 @@ def environment(name: str, *, max_steps: int | None = None) -> Environment:
     base = pgx_games.build(title)
     longest = pgx_games.longest(title)
     limit = longest if max_steps is None else min(max_steps, longest)
-    initial = jax.eval_shape(lambda: _strong(pgx_games.first(base, title, jax.random.key(0))))
+    initial = jax.eval_shape(lambda: strong(pgx_games.first(base, title, jax.random.key(0))))
     shape, actions = initial.observation.shape, initial.legal_action_mask.shape[0]
 
     def init(key: Array) -> tuple[State, TimeStep]:
-        state = _strong(pgx_games.first(base, title, key))
+        state = strong(pgx_games.first(base, title, key))
         return state, _timestep(state, jnp.zeros(()), jnp.zeros((), bool), limit)
 
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         del key
-        after = _strong(pgx_games.following(base, title, state, action))
+        after = strong(pgx_games.following(base, title, state, action))
         return after, _timestep(after, after.rewards[state.current_player], jnp.ones((), bool), limit)
 
     observation = Box(shape, 0.0, 2.0, initial.observation.dtype)
@@ -78,8 +79,3 @@ def _timestep(state: State, reward: Array, moved: Array, limit: int) -> TimeStep
 
 def _planes(state: State) -> Array:
     return state.observation
-
-
-def _strong(state: State) -> State:
-    """Without weak types, with which a step would not fit the carry of a scan."""
-    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.asarray(leaf).dtype), state)
