@@ -149,3 +149,16 @@ def test_privileged_observation_is_the_state():
         assert all(jax.tree.leaves(same))
     assert [int(t.final_observation.count) for _, t in history] == [0, 1, 2, 1]
     assert env.reward is None and env.features is None
+
+
+def test_a_reset_in_turn_ignores_its_action_and_loses_no_observation():
+    env = wrappers.episode_statistics(wrappers.reset_in_turn(counter(terminal=8, start=6)))
+    history = play(env, 7)
+    assert field(history, "observation") == [[6], [7], [8], [6], [7], [8], [6], [7]]
+    assert field(history, "reward") == [0, 7, 8, 0, 7, 8, 0, 7]
+    assert field(history, "discount") == [1, 1, 0, 1, 1, 0, 1, 1]
+    assert field(history, "first") == [False, *(i % 3 == 0 for i in range(1, 8))]
+    assert field(history, "last") == [i % 3 == 2 for i in range(8)]
+    assert [int(state.finished_length) for state, _ in history] == [0, 0, 2, 2, 2, 2, 2, 2]
+    assert [float(state.finished_return) for state, _ in history] == [0, 0, 15, 15, 15, 15, 15, 15]
+    assert [int(state.running_length) for state, _ in history] == [0, 1, 0, 0, 1, 0, 0, 1]

@@ -45,8 +45,8 @@ def _games(system, state):
     """Recorded plies [N, L], of which the first 30 are filled, as numpy; and the planes they belong to."""
     plies = system.replay.data(state.replay)
     assert int(plies.start) == 0 and int(plies.count) == 30
-    ring = jax.tree.map(lambda x: np.asarray(x)[:, :30], plies.ring)
-    planes = jax.vmap(jax.vmap(envs.make("tic_tac_toe").game.unpack))(plies.ring.planes)
+    ring = jax.tree.map(lambda x: np.asarray(x)[:, :30], plies.items)
+    planes = jax.vmap(jax.vmap(envs.make("tic_tac_toe").game.unpack))(plies.items.planes)
     return ring, np.asarray(planes)[:, :30]
 
 

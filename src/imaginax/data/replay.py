@@ -1,11 +1,16 @@
-"""Replay on the device: flashbax behind the one small face of `types.Replay`."""
+"""Replay on the device: flashbax behind the one small face of `types.Replay`.
+
+`item_replay` keeps single items, `ring_replay` what came in each of several places, in its order.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import flashbax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Int, PyTree
 
 from imaginax.types import ConfigError, Replay
 
@@ -35,3 +40,41 @@ def item_replay(example: PyTree, capacity: int, num_envs: int) -> Replay:
         return items, jnp.where(state.is_full, capacity, state.current_index)
 
     return Replay(init, buffer.add, data)
+
+
+class Ring(NamedTuple):
+    """What `ring_replay` holds: items [N, L, ...] in a ring, `count` of them from `start` on."""
+
+    items: PyTree
+    start: Int[Array, ""]
+    count: Int[Array, ""]
+
+
+def ring_replay(example: PyTree, length: int, num_envs: int) -> Replay:
+    """The last `length` items in each of `num_envs` places; `data` gives a `Ring`.
+
+    Args:
+        example: one item, arrays or shapes, without a batch axis.
+        length: L, items kept of each place.
+        num_envs: N, places; every `add` brings one item to each.
+    """
+    buffer = flashbax.make_trajectory_buffer(
+        add_batch_size=num_envs,
+        sample_batch_size=1,
+        sample_sequence_length=1,
+        period=1,
+        min_length_time_axis=1,
+        max_length_time_axis=length,
+    )
+
+    def init() -> PyTree:
+        return buffer.init(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), example))
+
+    def add(state, items: PyTree):
+        return buffer.add(state, jax.tree.map(lambda x: x[:, None], items))
+
+    def data(state) -> Ring:
+        start = jnp.where(state.is_full, state.current_index, 0)
+        return Ring(state.experience, start, jnp.where(state.is_full, length, state.current_index))
+
+    return Replay(init, add, data)

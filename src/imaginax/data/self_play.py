@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import flashbax
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float16, Int, PyTree
 
+from imaginax.data.replay import Ring, ring_replay
 from imaginax.types import ConfigError, Environment, Game, Replay, TimeStep
 
 
@@ -42,14 +42,6 @@ class Ply(NamedTuple):
     truncated: Bool[Array, "*batch"]
     player: Int[Array, "*batch"]
     game: Int[Array, "*batch"]
-
-
-class Plies(NamedTuple):
-    """What replay holds: plies [N, L, ...] in a ring, `count` of them from `start` on."""
-
-    ring: Ply
-    start: Int[Array, ""]
-    count: Int[Array, ""]
 
 
 class Batch(NamedTuple):
@@ -105,7 +97,7 @@ def recorder(env: Environment) -> Callable[..., Ply]:
 
 
 def ply_replay(env: Environment, length: int, num_envs: int) -> Replay:
-    """The last `length` plies in each of `num_envs` places; `data` gives `Plies`.
+    """The last `length` plies in each of `num_envs` places; `data` gives a `Ring` of `Ply`.
 
     Args:
         env: the game; its state is what `record` gets.
@@ -120,27 +112,7 @@ def ply_replay(env: Environment, length: int, num_envs: int) -> Replay:
             f"window_plies must be at least {2 * env.spec.max_steps}, two games of {env.spec.name},"
             f" got {length}"
         )
-    example = jax.eval_shape(partial(_example, env))
-    buffer = flashbax.make_trajectory_buffer(
-        add_batch_size=num_envs,
-        sample_batch_size=1,
-        sample_sequence_length=1,
-        period=1,
-        min_length_time_axis=1,
-        max_length_time_axis=length,
-    )
-
-    def init() -> PyTree:
-        return buffer.init(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), example))
-
-    def add(state, plies: Ply):
-        return buffer.add(state, jax.tree.map(lambda x: x[:, None], plies))
-
-    def data(state) -> Plies:
-        start = jnp.where(state.is_full, state.current_index, 0)
-        return Plies(state.experience, start, jnp.where(state.is_full, length, state.current_index))
-
-    return Replay(init, add, data)
+    return ring_replay(jax.eval_shape(partial(_example, env)), length, num_envs)
 
 
 def _example(env: Environment) -> Ply:
@@ -153,7 +125,7 @@ def _example(env: Environment) -> Ply:
     return jax.tree.map(lambda x: x[0], plies)
 
 
-def sample(plies: Plies, game: Game, key: Array, *, each: int, longest: int, window: int) -> Batch:
+def sample(plies: Ring, game: Game, key: Array, *, each: int, longest: int, window: int) -> Batch:
     """`each` plies of every place, drawn uniformly from the last `window` games that ended there.
 
     Args:
@@ -164,11 +136,11 @@ def sample(plies: Plies, game: Game, key: Array, *, each: int, longest: int, win
         longest: no game has more plies.
         window: games.
     """
-    keys = jax.random.split(key, plies.ring.last.shape[0])
+    keys = jax.random.split(key, plies.items.last.shape[0])
     draw = partial(
         _sample_place, start=plies.start, count=plies.count, each=each, longest=longest, window=window
     )
-    rows = jax.vmap(draw)(plies.ring, keys)
+    rows = jax.vmap(draw)(plies.items, keys)
     planes, actions, shares, outcome, valid, decided = jax.tree.map(
         lambda x: x.reshape(len(x) * each, *x.shape[2:]), tuple(rows)
     )

@@ -28,6 +28,13 @@ class TimeLimitState(NamedTuple):
     steps: Int[Array, "*#N"]
 
 
+class TurnState(NamedTuple):
+    """An environment's state, and whether its episode has ended."""
+
+    inner: State
+    ended: Bool[Array, "*#N"]
+
+
 class StatisticsState(NamedTuple):
     """An environment's state, the episode under way and the last one that ended (0 before the first).
 
@@ -138,8 +145,28 @@ def auto_reset(env: Environment) -> Environment:
     return env._replace(init=init, step=step)
 
 
+def reset_in_turn(env: Environment) -> Environment:
+    """Starts a new episode in the step after the one that ended one; that step ignores its action.
+
+    Every observation of an episode, its last one too, is thus `observation` of some time step, as latent
+    models need it that learn from sequences, and none is made twice. It costs one step an episode.
+    """
+
+    def init(key: Array) -> tuple[TurnState, TimeStep]:
+        state, timestep = strong(env.init(key))
+        return TurnState(state, timestep.last), timestep
+
+    def step(state: TurnState, action: Array, key: Array) -> tuple[TurnState, TimeStep]:
+        key_step, key_reset = jax.random.split(key)
+        going, fresh = strong((env.step(state.inner, action, key_step), env.init(key_reset)))
+        inner, timestep = _where(state.ended, fresh, going)
+        return TurnState(inner, timestep.last), timestep._replace(first=state.ended)
+
+    return env._replace(init=init, step=step, render=_render_inner(env))
+
+
 def episode_statistics(env: Environment) -> Environment:
-    """Keeps return and length of the running and of the last finished episode of an `auto_reset` environment.
+    """Keeps return and length of the running and of the last finished episode of one that resets itself.
 
     Returns are undiscounted sums in float32.
     """
@@ -160,8 +187,8 @@ def count(state: StatisticsState, inner: State, timestep: TimeStep) -> Statistic
     """Adds a time step, after which the environment's state is `inner`; any leading axes."""
     reward = timestep.reward.astype(jnp.float32)  # of the player who moved
     total = state.running_return + jnp.where(state.player == 0, reward, -reward)
-    length = state.running_length + 1
     last = timestep.last
+    length = state.running_length + (last | ~timestep.first)  # a reset in turn is no step of the episode
     return StatisticsState(
         inner,
         running_return=jnp.where(last, jnp.zeros_like(total), total),

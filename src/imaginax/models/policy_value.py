@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PyTree
 
-from imaginax.data.self_play import Batch, Plies, sample
+from imaginax.data.replay import Ring
+from imaginax.data.self_play import Batch, sample
 from imaginax.models.rules import guided_rules
 from imaginax.networks.action_planes import action_planes
 from imaginax.networks.residual import Network, NetworkConfig, make_network
@@ -150,7 +151,7 @@ def make_step(
     places: int,
     batch_size: int,
     window_games: int,
-) -> Callable[[Learner, Plies, Array], tuple[Learner, Metrics]]:
+) -> Callable[[Learner, Ring, Array], tuple[Learner, Metrics]]:
     """An update from a batch that is drawn from replay.
 
     Args:
@@ -172,7 +173,7 @@ def make_step(
         window=-(-window_games // places),
     )
 
-    def step(learner: Learner, plies: Plies, key: Array) -> tuple[Learner, Metrics]:
+    def step(learner: Learner, plies: Ring, key: Array) -> tuple[Learner, Metrics]:
         key_batch, key_update = jax.random.split(key)
         return update(learner, draw(plies, key=key_batch), key_update)
 

@@ -1,4 +1,4 @@
-"""Planning by sampling action sequences: one configuration, four methods, any world model."""
+"""Planning by sampling action sequences: one configuration, five methods, any world model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, WorldModel
 
-Method = Literal["random", "cem", "icem", "mppi"]
+Method = Literal["random", "cem", "clipped_cem", "icem", "mppi"]
 NEEDS = Capabilities(continuous=True)
 MOST = {"horizon": 100_000, "population": 10_000_000, "iterations": 1_000, "elites": 10_000_000}
 LARGEST = 1e15  # of numbers that are squared in float32
@@ -21,11 +21,11 @@ class ShootingConfig:
     """A sampling planner; the defaults are PETS's CEM for the cart-pole.
 
     Attributes:
-        method: random shooting, CEM, iCEM or MPPI.
+        method: random shooting, CEM as PETS or as PlaNet has it (`clipped_cem`), iCEM or MPPI.
         horizon: H, steps that a plan looks ahead.
         population: candidate plans an iteration.
-        iterations: refinements a decision (cem, icem, mppi).
-        elites: candidates that the next distribution is fitted to (cem, icem).
+        iterations: refinements a decision (all but random).
+        elites: candidates that the next distribution is fitted to (cem, clipped_cem, icem).
         alpha: weight of the old mean and variance against the elites' (cem, icem).
         epsilon: CEM stops once the largest variance is no larger than this.
         noise_std: standard deviation of the first iteration's noise, as a fraction of half the action range
@@ -77,22 +77,29 @@ def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Pl
     Raises:
         ConfigError: if the environment's actions are discrete, or the method is unknown.
     """
-    from imaginax.planners import cem, icem, mppi, random_shooting
+    from imaginax.planners import cem, clipped_cem, icem, mppi, random_shooting
 
-    if not isinstance(spec.action, Box):
+    space = spec.action
+    if not isinstance(space, Box):
         raise ConfigError(
             f"planner.method {config.method} needs continuous actions, which env {spec.name} lacks"
         )
-    methods = {"random": random_shooting.plan, "cem": cem.plan, "icem": icem.plan, "mppi": mppi.plan}
-    starts = {"random": cem.start, "cem": cem.start, "icem": icem.start, "mppi": cem.start}
+    methods = {
+        "random": random_shooting.plan,
+        "cem": cem.plan,
+        "clipped_cem": clipped_cem.plan,
+        "icem": icem.plan,
+        "mppi": mppi.plan,
+    }
     if config.method not in methods:
         raise ConfigError(f"planner.method must be one of {', '.join(methods)}, got {config.method}")
+    start = icem.start if config.method == "icem" else cem.start
 
     def init(batch: int):
-        return starts[config.method](spec.action, config, batch)
+        return start(space, config, batch)
 
     def plan(params, belief, plan_state, key, legal=None):
-        return methods[config.method](model, spec.action, config, params, belief, plan_state, key)
+        return methods[config.method](model, space, config, params, belief, plan_state, key)
 
     return Planner(NEEDS, init, plan)
 

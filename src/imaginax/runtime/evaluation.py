@@ -20,6 +20,7 @@ def run_episodes(
     key: Array,
     *,
     episodes: int,
+    vector: Callable[[Environment, int], Environment] = training_environment,
 ) -> Episodes:
     """Returns of `episodes` parallel episodes and the states that the first went through.
 
@@ -30,8 +31,9 @@ def run_episodes(
         learner: the learner that `act` uses; it is not changed.
         key: consumed.
         episodes: how many, all at once.
+        vector: makes so many environments out of one.
     """
-    batch = training_environment(env, episodes)
+    batch = vector(env, episodes)
     key_init, key_steps = jax.random.split(key)
     state, timestep = batch.init(key_init)
 

@@ -1,0 +1,69 @@
+"""Distributions of a latent variable, as arrays that scans can carry."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Gaussian(NamedTuple):
+    """Independent normal numbers."""
+
+    mean: Float[Array, "*B Z"]
+    std: Float[Array, "*B Z"]
+
+
+class Categorical(NamedTuple):
+    """G independent choices among C classes each, as one-hot vectors (DreamerV2, arXiv 2010.02193)."""
+
+    logits: Float[Array, "*B G C"]
+
+
+Stats = Gaussian | Categorical
+
+
+def sample(stats: Stats, key: Array) -> Float[Array, "*B Z"]:
+    """One draw; gradients pass, those of a choice straight through to its probabilities."""
+    if isinstance(stats, Gaussian):
+        return stats.mean + stats.std * jax.random.normal(key, stats.mean.shape, stats.mean.dtype)
+    classes = stats.logits.shape[-1]
+    drawn = jax.nn.one_hot(jax.random.categorical(key, stats.logits), classes, dtype=stats.logits.dtype)
+    probabilities = jax.nn.softmax(stats.logits)
+    return _flat(drawn + probabilities - jax.lax.stop_gradient(probabilities))
+
+
+def mode(stats: Stats) -> Float[Array, "*B Z"]:
+    """The most likely value."""
+    if isinstance(stats, Gaussian):
+        return stats.mean
+    best = jnp.argmax(stats.logits, axis=-1)
+    return _flat(jax.nn.one_hot(best, stats.logits.shape[-1], dtype=stats.logits.dtype))
+
+
+def kl(p: Stats, q: Stats) -> Float[Array, "*B"]:
+    """KL(p || q) in nats, of all numbers or choices together.
+
+    Raises:
+        TypeError: for distributions of two kinds.
+    """
+    if isinstance(p, Gaussian) and isinstance(q, Gaussian):
+        ratio, distance = p.std / q.std, (p.mean - q.mean) / q.std
+        return jnp.sum(0.5 * (ratio**2 + distance**2 - 1) - jnp.log(ratio), axis=-1)
+    if isinstance(p, Categorical) and isinstance(q, Categorical):
+        of_p, of_q = jax.nn.log_softmax(p.logits), jax.nn.log_softmax(q.logits)
+        return jnp.sum(jnp.exp(of_p) * (of_p - of_q), axis=(-2, -1))
+    raise TypeError(f"no divergence between {type(p).__name__} and {type(q).__name__}")
+
+
+def standard(like: Stats) -> Stats:
+    """What is known before anything is: normal with mean 0 and variance 1, or all classes alike."""
+    if isinstance(like, Gaussian):
+        return Gaussian(jnp.zeros_like(like.mean), jnp.ones_like(like.std))
+    return Categorical(jnp.zeros_like(like.logits))
+
+
+def _flat(x: Float[Array, "*B G C"]) -> Float[Array, "*B Z"]:
+    return x.reshape(*x.shape[:-2], -1)

@@ -1,0 +1,50 @@
+"""Stretches that are drawn from replay are stretches of what was put in."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.data.replay import ring_replay
+from imaginax.data.sequences import sample_sequences
+from imaginax.types import Trajectory
+
+PLACES, CAPACITY = 3, 10
+
+
+def item(step):
+    """Items whose observation is 100 x place + step."""
+    number = jnp.arange(PLACES, dtype=jnp.float32) * 100 + step
+    flag = jnp.full(PLACES, step % 4 == 0)
+    return Trajectory(number, number[:, None], number, number, flag)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Draws after so many steps."""
+    replay = ring_replay(jax.tree.map(lambda x: x[0], item(0)), CAPACITY, PLACES)
+    add = jax.jit(replay.add)
+
+    def draw(steps, length, batch=2000):
+        state = replay.init()
+        for step in range(steps):
+            state = add(state, item(step))
+        return sample_sequences(replay.data(state), jax.random.key(steps), batch=batch, length=length)
+
+    return draw
+
+
+@pytest.mark.parametrize("steps", [4, 9, 10, 13, 27])
+def test_stretches_are_consecutive_of_one_place_and_uniform(drawn, steps):
+    found = drawn(steps, length=4)
+    observation = np.asarray(found.observation)
+    np.testing.assert_array_equal(np.diff(observation, axis=1), 1)
+    place, begin = np.divmod(observation[:, 0], 100)
+    oldest, newest = max(0, steps - CAPACITY), steps - 1
+    values, counts = np.unique(begin, return_counts=True)
+    np.testing.assert_array_equal(values, np.arange(oldest, newest - 2))
+    expected = len(begin) / len(values)
+    assert (np.abs(counts - expected) < 5 * np.sqrt(expected)).all()
+    assert set(place) == {0.0, 1.0, 2.0}
+    np.testing.assert_array_equal(found.first, observation % 100 % 4 == 0)
+    np.testing.assert_array_equal(found.action[..., 0], observation)

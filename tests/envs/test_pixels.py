@@ -1,0 +1,33 @@
+"""What a camera sees is the observation."""
+
+import jax
+import numpy as np
+import pytest
+
+from imaginax import envs
+from imaginax.envs.pixels import pixels
+from imaginax.envs.wrappers import reset_in_turn
+from imaginax.types import ConfigError
+
+
+def test_the_image_is_that_of_the_state_of_every_step():
+    plain = envs.make("pendulum", max_steps=3)
+    shape = jax.eval_shape(plain.render, jax.eval_shape(plain.init, jax.random.key(0))[0]).shape
+    env = pixels(reset_in_turn(plain), shape)
+    step, draw = jax.jit(env.step), jax.jit(env.render)
+    state, timestep = jax.jit(env.init)(jax.random.key(0))
+    images = [timestep.observation]
+    for number in range(5):
+        np.testing.assert_array_equal(timestep.observation, draw(state))
+        state, timestep = step(
+            state, np.full(plain.spec.action.shape, 2.0, "float32"), jax.random.key(number)
+        )
+        images.append(timestep.observation)
+    assert timestep.observation.dtype == np.uint8 == env.spec.observation.dtype
+    assert timestep.observation.shape == shape == env.spec.observation.shape
+    assert all((a != b).any() for a, b in zip(images, images[1:], strict=False))
+
+
+def test_an_environment_without_an_image_is_refused():
+    with pytest.raises(ConfigError, match="no image"):
+        pixels(envs.make("pendulum")._replace(render=None), (8, 8, 3))
