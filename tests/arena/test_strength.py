@@ -46,7 +46,7 @@ def test_programs_play_by_name_and_what_they_dispute_is_told(monkeypatch):
 
     def program(name, env):
         asked.append(name)
-        return GtpProgram(sys.executable, [SCRIPT, "polite"], size=5, komi=24.5, timeout=20.0)
+        return lambda: GtpProgram(sys.executable, [SCRIPT, "polite"], size=5, komi=24.5, timeout=20.0)
 
     monkeypatch.setattr(strength, "make_program", program)
     match = strength.make_match(env, counting(None), "gnugo:1", games=4)
