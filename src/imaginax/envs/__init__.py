@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 
+from imaginax.envs import control
 from imaginax.types import ConfigError, Environment
 
 __all__ = ["make", "names"]
@@ -26,6 +27,7 @@ _FACTORIES = {
     "diagnostic_bandit": ("diagnostics", "bandit"),
     "diagnostic_lqr": ("diagnostics", "lqr"),
     "diagnostic_chain": ("diagnostics", "chain"),
+    **{name: (f"control.{module}", factory) for name, (module, factory) in control.FACTORIES.items()},
 }
 
 
