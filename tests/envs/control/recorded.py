@@ -12,7 +12,7 @@ from imaginax.envs import control
 from imaginax.envs.control import models
 
 FOLDER = Path(__file__).parent / "reference"
-NAMES = tuple(control.FACTORIES)
+NAMES = tuple(control.TASKS)
 
 
 @cache
@@ -29,7 +29,7 @@ def model_numbers(name: str) -> dict[str, np.ndarray]:
 
 
 def module(name: str):
-    return importlib.import_module(f"imaginax.envs.control.{control.FACTORIES[name][0]}")
+    return importlib.import_module(f"imaginax.envs.control.{control.TASKS[name][0]}")
 
 
 @cache

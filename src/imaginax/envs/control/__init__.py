@@ -1,16 +1,20 @@
 """Tasks of the DeepMind control suite (Tassa et al. 2018, arXiv 1801.00690) as JAX programs, on MJX physics.
 
-Observations, rewards, time steps and starts are dm_control's, under names like `control_walker_walk`. The
-factories take a `renderer`, which gets MuJoCo's model once and MJX's data of a state for every image.
+Observations, rewards, time steps and starts are dm_control's, under names like `control_walker_walk`.
 Needs the extra `control`.
 """
 
 from __future__ import annotations
 
-__all__ = ["FACTORIES", "PLANET_ACTION_REPEAT"]
+import importlib
 
-# name -> (module of this package, factory)
-FACTORIES = {
+from imaginax.envs.control.task import Renderer, Task, environment
+from imaginax.types import Environment
+
+__all__ = ["DREAMER_ACTION_REPEAT", "PLANET_ACTION_REPEAT", "TASKS", "make", "task"]
+
+# name -> (module of this package, its function that makes the task)
+TASKS = {
     "control_cartpole_swingup": ("cartpole", "swingup"),
     "control_cartpole_balance": ("cartpole", "balance"),
     "control_pendulum_swingup": ("pendulum", "swingup"),
@@ -22,8 +26,7 @@ FACTORIES = {
     "control_hopper_hop": ("hopper", "hop"),
 }
 
-# Steps for which PlaNet holds an action in its six tasks (Hafner et al. 2019, arXiv 1811.04551, appendix A);
-# Dreamer (arXiv 1912.01603) holds every action for 2 steps in all tasks.
+# Simulator steps for which PlaNet holds an action in its six tasks (Hafner et al. 2019, arXiv 1811.04551),
 PLANET_ACTION_REPEAT = {
     "control_cartpole_swingup": 8,
     "control_reacher_easy": 4,
@@ -32,4 +35,24 @@ PLANET_ACTION_REPEAT = {
     "control_cup_catch": 4,
     "control_walker_walk": 2,
 }
+# and Dreamer in all tasks (Hafner et al. 2020, arXiv 1912.01603)
 DREAMER_ACTION_REPEAT = 2
+
+
+def make(name: str, renderer: Renderer | None = None) -> Environment:
+    """The environment called `name`, without the wrappers of `envs.make`.
+
+    Args:
+        name: one of `TASKS`.
+        renderer: given MuJoCo's model, makes the function that draws MJX's data; without one, no images.
+
+    Raises:
+        ConfigError: MJX is not installed.
+    """
+    return environment(task(name), renderer)
+
+
+def task(name: str) -> Task:
+    """The parts of the task called `name`: its mechanism, starts, observation and reward."""
+    module, maker = TASKS[name]
+    return getattr(importlib.import_module(f"imaginax.envs.control.{module}"), maker)()

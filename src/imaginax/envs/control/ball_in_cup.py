@@ -11,9 +11,8 @@ from jaxtyping import Array, Bool, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import gap
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, still
+from imaginax.envs.control.task import ControlState, Task, still
 from imaginax.envs.mjx_physics import System
-from imaginax.types import Environment
 
 # The cup hangs from springs, too high to reach the ground: only the ball is tested for contact with it.
 MJCF = """
@@ -63,14 +62,14 @@ _WALLS = np.array(list(zip(_RIM[:-1], _RIM[1:], strict=True)), np.float32)
 _TOUCH = 0.025 + 0.008  # radii of ball and wall
 
 
-def catch(renderer: Renderer | None = None) -> Environment:
+def catch() -> Task:
     """Observation [8]: the cup's x and z and the ball's, from where the joints are at 0, and their speeds.
 
     Forces [2] on the cup along x and z.
     """
     name = "control_cup_catch"
     system = load(MJCF, name=name, control_period=0.02)
-    return environment(Task(name, system, 8, partial(_start, system), observe, reward), renderer)
+    return Task(name, system, 8, partial(_start, system), observe, reward)
 
 
 def _start(system: System, key: Array) -> ControlState:

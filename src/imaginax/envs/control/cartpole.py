@@ -8,8 +8,7 @@ from jaxtyping import Array, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.rewards import quadratic, tolerance
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, still
-from imaginax.types import Environment
+from imaginax.envs.control.task import ControlState, Task, still
 
 MJCF = """
   <option timestep="0.01" integrator="RK4" iterations="8" ls_iterations="8"><flag contact="disable"/></option>
@@ -33,14 +32,14 @@ MJCF = """
 """
 
 
-def swingup(renderer: Renderer | None = None) -> Environment:
+def swingup() -> Task:
     """The pole hangs at first. Observation [x, cos, sin of the angle from upright, x', angle']; force [1]."""
-    return environment(_task("control_cartpole_swingup", _hanging), renderer)
+    return _task("control_cartpole_swingup", _hanging)
 
 
-def balance(renderer: Renderer | None = None) -> Environment:
+def balance() -> Task:
     """The pole stands at first; observation, action and reward are those of `swingup`."""
-    return environment(_task("control_cartpole_balance", _standing), renderer)
+    return _task("control_cartpole_balance", _standing)
 
 
 def _task(name: str, start) -> Task:

@@ -14,8 +14,7 @@ from jaxtyping import Array, Float
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import Mechanism, apply, forward_speed, mechanism
 from imaginax.envs.control.rewards import linear, tolerance
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, joint_ranges, still
-from imaginax.types import Environment
+from imaginax.envs.control.task import ControlState, Task, joint_ranges, still
 
 # The density makes the total mass the published 14 kg.
 MJCF = """
@@ -81,7 +80,7 @@ STARTS = 256  # different ones
 PITCH = 2  # its joint's number
 
 
-def run(renderer: Renderer | None = None) -> Environment:
+def run() -> Task:
     """On its feet at first. Action [6]: controls of the motors.
 
     Observation [17]: z and pitch of the torso, the six joint angles (thigh, shin, foot; back leg first), then
@@ -99,7 +98,7 @@ def run(renderer: Renderer | None = None) -> Environment:
         return ControlState(still(system, q)._replace(qd=qd))
 
     score = partial(reward, mechanism(system.mj_model))
-    return environment(Task(name, system, 17, start, observe, score), renderer)
+    return Task(name, system, 17, start, observe, score)
 
 
 def settle(model: Any) -> Float[np.ndarray, "K 2 9"]:

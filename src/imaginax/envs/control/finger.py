@@ -11,9 +11,8 @@ from jaxtyping import Array, Bool, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import gap, rotate
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, still, uniform_joints
+from imaginax.envs.control.task import ControlState, Task, still, uniform_joints
 from imaginax.envs.mjx_physics import System
-from imaginax.types import Environment
 
 # Only what can meet is tested for contact: the finger and the two capsules of the spinner. Nothing reaches
 # the ground or the cylinder at the finger's root, and the one in the spinner is inside of the capsules.
@@ -71,7 +70,7 @@ _CAPS = np.array([[0.02, -0.09], [0.02, 0.09], [-0.02, -0.09], [-0.02, 0.09]], n
 _TOUCH = 0.03 + 0.04  # both radii
 
 
-def spin(renderer: Renderer | None = None) -> Environment:
+def spin() -> Task:
     """From any pose without contact. Torques [2] of the finger joints.
 
     Observation [9]: angles of the two finger joints, the spinner's tip (x, z) from its hinge, the rates of
@@ -79,7 +78,7 @@ def spin(renderer: Renderer | None = None) -> Environment:
     """
     name = "control_finger_spin"
     system = load(MJCF, name=name, control_period=0.02)
-    return environment(Task(name, system, 9, partial(_start, system), observe, reward), renderer)
+    return Task(name, system, 9, partial(_start, system), observe, reward)
 
 
 def _start(system: System, key: Array) -> ControlState:

@@ -12,9 +12,8 @@ from jaxtyping import Array, Float
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import Mechanism, apply, forward_speed, levers, mechanism, rises
 from imaginax.envs.control.rewards import half_linear, tolerance
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, still, uniform_joints
+from imaginax.envs.control.task import ControlState, Task, still, uniform_joints
 from imaginax.envs.mjx_physics import System
-from imaginax.types import Environment
 
 MJCF = """
   <statistic center="0 0 .5" extent="2"/>
@@ -72,7 +71,7 @@ FULL_SPEED = 2.0  # metres a second
 _TORSO_OVER_FOOT = np.array([1.0, 0.0, 0.0, 0.0, -1.0])  # of torso, pelvis, thigh, calf and foot
 
 
-def hop(renderer: Renderer | None = None) -> Environment:
+def hop() -> Task:
     """From any pose in the air. Action [4]: controls of waist, hip, knee and ankle.
 
     Observation [15]: z and pitch of the torso, the four joint angles, the seven joint velocities, x first,
@@ -82,7 +81,7 @@ def hop(renderer: Renderer | None = None) -> Environment:
     system = load(MJCF, name=name, control_period=0.02)
     body, height = mechanism(system.mj_model), levers(system.mj_model, _TORSO_OVER_FOOT)
     score = partial(reward, body, height)
-    return environment(Task(name, system, 15, partial(_start, system), observe, score), renderer)
+    return Task(name, system, 15, partial(_start, system), observe, score)
 
 
 def _start(system: System, key: Array) -> ControlState:

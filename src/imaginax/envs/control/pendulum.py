@@ -10,9 +10,8 @@ from jaxtyping import Array, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.rewards import tolerance
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, still, uniform_joints
+from imaginax.envs.control.task import ControlState, Task, still, uniform_joints
 from imaginax.envs.mjx_physics import System
-from imaginax.types import Environment
 
 MJCF = """
   <option timestep="0.02"><flag contact="disable"/></option>
@@ -34,11 +33,11 @@ MJCF = """
 COS_UPRIGHT = math.cos(math.radians(8))
 
 
-def swingup(renderer: Renderer | None = None) -> Environment:
+def swingup() -> Task:
     """From any angle, at rest. Observation [cos, sin of the angle from upright, angle']; torque [1]."""
     name = "control_pendulum_swingup"
     system = load(MJCF, name=name, control_period=0.02)
-    return environment(Task(name, system, 3, partial(_start, system), observe, reward), renderer)
+    return Task(name, system, 3, partial(_start, system), observe, reward)
 
 
 def _start(system: System, key: Array) -> ControlState:

@@ -11,9 +11,8 @@ from jaxtyping import Array, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.rewards import tolerance
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, still, uniform_joints
+from imaginax.envs.control.task import ControlState, Task, still, uniform_joints
 from imaginax.envs.mjx_physics import System
-from imaginax.types import Environment
 
 MJCF = """
   <option timestep="0.02" iterations="8" ls_iterations="8"><flag contact="disable"/></option>
@@ -52,14 +51,14 @@ TARGET_RANGE = (0.05, 0.20)  # from the shoulder
 REACHED = 0.05 + 0.01  # radii of the large target and of the finger
 
 
-def easy(renderer: Renderer | None = None) -> Environment:
+def easy() -> Task:
     """The target stands still for an episode. Torques [2] of shoulder and wrist.
 
     Observation [6]: the two angles, the vector from finger to target, the angles' rates.
     """
     name = "control_reacher_easy"
     system = load(MJCF, name=name, control_period=0.02)
-    return environment(Task(name, system, 6, partial(_start, system), observe, reward), renderer)
+    return Task(name, system, 6, partial(_start, system), observe, reward)
 
 
 def _start(system: System, key: Array) -> ControlState:

@@ -94,7 +94,11 @@ def _step(task: Task, state: ControlState, action: Array) -> tuple[ControlState,
 
 
 def data(system: System, state: ControlState) -> Any:
-    """MJX's data of a state: the places and orientations of bodies, geoms, sites, cameras and lights."""
+    """MJX's data of a state, with the places and orientations of all that can be seen.
+
+    Those are of bodies, geoms, sites and cameras. The suite's cameras are fixed, or follow a body without
+    turning with it: the quaternions of the bodies are not there.
+    """
     from mujoco import mjx
 
     placed = kinematics(system, system.data.replace(qpos=state.body.q, qvel=state.body.qd))

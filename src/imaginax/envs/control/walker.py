@@ -11,9 +11,8 @@ from jaxtyping import Array, Float
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import Mechanism, apply, mechanism, rises
 from imaginax.envs.control.rewards import half_linear, tolerance
-from imaginax.envs.control.task import ControlState, Renderer, Task, environment, still, uniform_joints
+from imaginax.envs.control.task import ControlState, Task, still, uniform_joints
 from imaginax.envs.mjx_physics import System
-from imaginax.types import Environment
 
 _LEG = """
       <body name="SIDE_thigh" pos="0 OUT -.3">
@@ -75,7 +74,7 @@ START_HEIGHT = 1.3
 BODIES = 7
 
 
-def walk(renderer: Renderer | None = None) -> Environment:
+def walk() -> Task:
     """From any pose in the air. Action [6]: controls of hip, knee and ankle, right leg first.
 
     Observation [24]: (cos, sin) of the angle of torso, thigh, leg and foot, right first, from the reference
@@ -85,7 +84,7 @@ def walk(renderer: Renderer | None = None) -> Environment:
     system = load(MJCF, name=name, control_period=0.025)
     body = mechanism(system.mj_model)
     task = Task(name, system, 24, partial(_start, system), partial(observe, body), partial(reward, body))
-    return environment(task, renderer)
+    return task
 
 
 def _start(system: System, key: Array) -> ControlState:
