@@ -3,9 +3,9 @@
     python benchmarks/control.py [--only control_walker_walk ...] [--worlds 8 64] [--steps 200]
 
 For each task: the greatest and the 90th percentile of the error that one control step makes from the states
-which benchmarks/peers/dm_control_suite.py recorded, and of roll-outs of 10 and 40 steps; control steps a second of
-many worlds in one scan, bare and with resets inside (`training_environment`); seconds to compile; and whether
-a step lowers for TPU and CUDA. Prints a table and writes results/benchmarks/control.json.
+which benchmarks/peers/dm_control_suite.py recorded, and of roll-outs of 10 and 40 steps; control steps a
+second of many worlds in one scan, bare and with resets inside (`training_environment`); seconds to compile;
+and whether a step lowers for TPU and CUDA. Prints a table and writes results/benchmarks/control.json.
 """
 
 from __future__ import annotations

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-mujoco = pytest.importorskip("mujoco")
+pytest.importorskip("mujoco")
 
 from tests.envs.control.recorded import NAMES, mj_model, model_numbers  # noqa: E402
-
-INTEGRATOR_AND_CONE = slice(1, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -21,6 +19,9 @@ def test_the_compiled_model_is_the_suites(name):
     colours = theirs.pop("geom_rgba").reshape(-1, 4)
     np.testing.assert_allclose(mine.mat_rgba[mine.geom_matid], colours, atol=1e-6)
     assert len(theirs) > 40
+    if name == "control_reacher_easy":  # the suite moves the target by changing the model
+        theirs["geom_pos"] = theirs["geom_pos"].copy()
+        theirs["geom_pos"].reshape(-1, 3)[mine.geom("target").id, :2] = 0
     for field, expected in theirs.items():
         got = np.asarray(getattr(mine, field), np.float32).ravel()
         np.testing.assert_allclose(got, expected, rtol=2e-5, atol=1e-6, err_msg=f"{name}: {field}")

@@ -97,11 +97,12 @@ def data(system: System, state: ControlState) -> Any:
     """MJX's data of a state, with the places and orientations of all that can be seen.
 
     Those are of bodies, geoms, sites and cameras. The suite's cameras are fixed, or follow a body without
-    turning with it: the quaternions of the bodies are not there.
+    turning with it: of the quaternions only the world's is read, and right.
     """
     from mujoco import mjx
 
     placed = kinematics(system, system.data.replace(qpos=state.body.q, qvel=state.body.qd))
+    placed = placed.replace(xquat=jnp.zeros_like(placed.xquat).at[:, 0].set(1.0))
     if state.target is not None:
         target = system.mj_model.geom("target").id
         placed = placed.replace(geom_xpos=placed.geom_xpos.at[target, :2].set(state.target))
