@@ -147,7 +147,8 @@ def advance(system: System, state: BodyState, control: Float[Array, "A"]) -> Bod
     def step(state: BodyState, _) -> tuple[BodyState, None]:
         return integrate(system, state, control), None
 
-    return jax.lax.scan(step, state, length=system.frames)[0]
+    with jax.default_matmul_precision("highest"):  # accelerators would round to fewer bits
+        return jax.lax.scan(step, state, length=system.frames)[0]
 
 
 def _runge_kutta_step(system: System, state: BodyState, control: Float[Array, "A"]) -> BodyState:

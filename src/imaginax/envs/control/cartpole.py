@@ -73,7 +73,7 @@ def observe(state: ControlState) -> Float[Array, "5"]:
 def reward(observation: Float[Array, "*b 5"], action: Float[Array, "*b 1"]) -> Float[Array, "*b"]:
     """Upright, times in the middle, gently pushed and turning slowly; these three count in part."""
     upright = (1 + observation[..., 1]) / 2
-    centred = (1 + tolerance(observation[..., 0], margin=2)) / 2
-    gentle = (4 + tolerance(action[..., 0], margin=1, falloff=quadratic)) / 5
-    slow = (1 + tolerance(observation[..., 4], margin=5)) / 2
+    centred = (1 + tolerance(observation[..., 0], margin=2.0)) / 2
+    gentle = (4 + tolerance(action[..., 0], margin=1.0, falloff=quadratic)) / 5
+    slow = (1 + tolerance(observation[..., 4], margin=5.0)) / 2
     return upright * centred * gentle * slow

@@ -89,7 +89,7 @@ def _step(task: Task, state: ControlState, action: Array) -> tuple[ControlState,
     body = jax.tree.map(lambda new, old: jnp.where(lost, old, new), body, state.body)
     state = state._replace(body=body)
     observation = task.observe(state)
-    reward = jnp.where(lost, 0.0, task.reward(observation, action))
+    reward = jnp.where(lost, 0.0, task.reward(observation, action)).astype(jnp.float32)  # not weak
     return state, transition(observation, reward)._replace(last=lost, truncated=lost)
 
 
