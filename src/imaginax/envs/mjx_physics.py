@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 _SLIDE = 2  # MuJoCo's numbers for joints
 _RK4 = 1  # and integrators
@@ -29,13 +29,13 @@ class BodyState(NamedTuple):
         q: joint positions in radians or metres.
         qd: their velocities.
         warmstart: accelerations of the last step, where the contact solver starts.
-        sensors: what the model's sensors measured in the last physics step; None for a model without.
+        sensors: what the model's sensors measured in the last physics step [Y]; None for a model without.
     """
 
     q: Float[Array, "Q"]
     qd: Float[Array, "Q"]
     warmstart: Float[Array, "Q"]
-    sensors: Float[Array, "Y"] | None = None
+    sensors: PyTree = None
 
 
 class Attached(NamedTuple):

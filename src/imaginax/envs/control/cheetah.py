@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from functools import partial
 from typing import Any
@@ -103,8 +104,7 @@ def run() -> Task:
 
 def settle(model: Any) -> Float[np.ndarray, "K 2 9"]:
     """Positions and velocities after falls from random joint angles, always the same."""
-    import mujoco
-
+    mujoco: Any = importlib.import_module("mujoco")
     low, high = joint_ranges(model)
     low[PITCH] = high[PITCH] = 0.0  # the only free hinge starts level
     random, data = np.random.default_rng(0), mujoco.MjData(model)

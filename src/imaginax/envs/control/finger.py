@@ -91,7 +91,7 @@ def free(q: Float[Array, "3"]) -> Bool[Array, ""]:
     """Whether finger and spinner are apart with joints at `q`."""
     proximal, distal, hinge = q
     upper = -(proximal + np.float32(np.pi / 2))
-    link = _BASE + rotate(upper, _PROXIMAL)
+    link = jnp.asarray(_BASE) + rotate(upper, _PROXIMAL)
     tip = link[2] + rotate(upper - distal, _FINGERTIP)
     caps = rotate(-hinge, _CAPS)
     gaps = [gap(part, cap) for part in (link[:2], tip) for cap in (caps[:2], caps[2:])]

@@ -9,7 +9,9 @@ the few iterations that it needs (the suite allows a hundred), and textures have
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
+from typing import Any
 
 from imaginax.envs.mjx_physics import System, layout
 from imaginax.types import ConfigError
@@ -43,7 +45,7 @@ def load(mjcf: str, *, name: str, control_period: float) -> System:
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # MJX prints that the optional warp is missing
-            import mujoco
+            mujoco: Any = importlib.import_module("mujoco")
             from mujoco import mjx
     except ModuleNotFoundError as error:
         raise ConfigError(f"{name} needs mujoco-mjx: pip install 'imaginax[control]'") from error

@@ -63,7 +63,8 @@ def rises(
     lever: Float[np.ndarray, "M 2"], cos: Float[Array, "*b M"], sin: Float[Array, "*b M"]
 ) -> Float[Array, "*b M"]:
     """What each body adds to the weighted sum's height; times its rate about +y, to its speed along x."""
-    return lever[:, 1] * cos - lever[:, 0] * sin
+    a, e = jnp.asarray(lever).T
+    return e * cos - a * sin
 
 
 def forward_speed(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, PyTree, UInt8
 
 from imaginax.envs.mjx_physics import BodyState, System, advance, kinematics
 from imaginax.envs.physical import difference_features, restart, transition
@@ -21,10 +21,15 @@ Renderer = Callable[[Any], Callable[[Any], UInt8[Array, "H W 3"]]]
 
 
 class ControlState(NamedTuple):
-    """A mechanism, and where its target is (x, y) in metres if the task moves it."""
+    """State of a task.
+
+    Attributes:
+        body: the mechanism.
+        target: where the target is, [x, y] in metres, if the task moves it; None otherwise.
+    """
 
     body: BodyState
-    target: Float[Array, "2"] | None = None
+    target: PyTree = None
 
 
 class Task(NamedTuple):
