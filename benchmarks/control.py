@@ -113,8 +113,8 @@ def measure(name: str, worlds: list[int], steps: int) -> dict[str, Any]:
     start = time.perf_counter()
     env = control.make(name)
     found: dict[str, Any] = {"make_s": time.perf_counter() - start, "errors": errors(env, name)}
+    found[f"bare_{worlds[0]}"] = speed(wrappers.vectorise(env, worlds[0]), worlds[0], steps)
     for count in worlds:
-        found[f"bare_{count}"] = speed(wrappers.vectorise(env, count), count, steps)
         stack = wrappers.training_environment(wrappers.time_limit(env), count)
         found[f"resetting_{count}"] = speed(stack, count, steps)
     return found | {"lower_s": lowering(env)}
@@ -135,6 +135,16 @@ def show(name: str, found: dict[str, Any]) -> None:
     print(f"  made in {found['make_s']:.1f} s; lowered for {lower}", flush=True)
 
 
+def write(tasks: dict[str, Any], steps: int) -> None:
+    """Writes what is there so far."""
+    place = jax.devices()[0]
+    device = {"platform": place.platform, "kind": place.device_kind, "cores": os.cpu_count()}
+    load = os.getloadavg()[0]  # the machine's, in the last minute: other programs' work is in the times
+    record = {"tasks": tasks, "steps": steps, "commit": commit(), "jax": jax.__version__, "load": load}
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    write_json(RESULT, record | {"device": device})
+
+
 def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(
@@ -149,14 +159,8 @@ def main() -> None:
     for name in options.only:
         tasks[name] = measure(name, options.worlds, options.steps)
         show(name, tasks[name])
-    if options.dry:
-        return
-    place = jax.devices()[0]
-    device = {"platform": place.platform, "kind": place.device_kind, "cores": os.cpu_count()}
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    record = {"tasks": tasks, "steps": options.steps, "commit": commit(), "jax": jax.__version__}
-    write_json(RESULT, record | {"device": device})
-    print(RESULT)
+        if not options.dry:
+            write(tasks, options.steps)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ mujoco = pytest.importorskip("mujoco")
 
 from imaginax.envs.control import ball_in_cup, finger, planar  # noqa: E402
 from imaginax.envs.control.hopper import _TORSO_OVER_FOOT  # noqa: E402
-from imaginax.envs.control.task import joint_ranges  # noqa: E402
+from imaginax.envs.control.suite import joint_ranges  # noqa: E402
 from tests.envs.control.recorded import mj_model  # noqa: E402
 
 

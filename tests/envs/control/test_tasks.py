@@ -14,7 +14,7 @@ pytest.importorskip("mujoco")
 from imaginax import envs  # noqa: E402
 from imaginax.envs import control, wrappers  # noqa: E402
 from imaginax.envs.control import cheetah  # noqa: E402
-from imaginax.envs.control.task import ControlState, environment  # noqa: E402
+from imaginax.envs.control.suite import ControlState, environment  # noqa: E402
 from imaginax.envs.mjx_physics import BodyState  # noqa: E402
 from tests.envs.control.recorded import NAMES, recorded  # noqa: E402
 

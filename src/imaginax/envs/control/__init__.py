@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 
-from imaginax.envs.control.task import Renderer, Task, environment
+from imaginax.envs.control.suite import Renderer, Task, data, environment
 from imaginax.types import Environment
 
-__all__ = ["DREAMER_ACTION_REPEAT", "PLANET_ACTION_REPEAT", "TASKS", "make", "task"]
+__all__ = ["DREAMER_ACTION_REPEAT", "PLANET_ACTION_REPEAT", "TASKS", "data", "make", "task"]
 
 # name -> (module of this package, its function that makes the task)
 TASKS = {

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import gap
-from imaginax.envs.control.task import ControlState, Task, still
+from imaginax.envs.control.suite import ControlState, Task, still
 from imaginax.envs.mjx_physics import System
 
 # The cup hangs from springs, too high to reach the ground: only the ball is tested for contact with it.

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.rewards import quadratic, tolerance
-from imaginax.envs.control.task import ControlState, Task, still
+from imaginax.envs.control.suite import ControlState, Task, still
 
 MJCF = """
   <option timestep="0.01" integrator="RK4" iterations="8" ls_iterations="8"><flag contact="disable"/></option>

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import Mechanism, apply, forward_speed, mechanism
 from imaginax.envs.control.rewards import linear, tolerance
-from imaginax.envs.control.task import ControlState, Task, joint_ranges, still
+from imaginax.envs.control.suite import ControlState, Task, joint_ranges, still
 
 # The density makes the total mass the published 14 kg.
 MJCF = """

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import gap, rotate
-from imaginax.envs.control.task import ControlState, Task, still, uniform_joints
+from imaginax.envs.control.suite import ControlState, Task, still, uniform_joints
 from imaginax.envs.mjx_physics import System
 
 # Only what can meet is tested for contact: the finger and the two capsules of the spinner. Nothing reaches

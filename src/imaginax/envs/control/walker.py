@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from imaginax.envs.control.models import load
 from imaginax.envs.control.planar import Mechanism, apply, mechanism, rises
 from imaginax.envs.control.rewards import half_linear, tolerance
-from imaginax.envs.control.task import ControlState, Task, still, uniform_joints
+from imaginax.envs.control.suite import ControlState, Task, still, uniform_joints
 from imaginax.envs.mjx_physics import System
 
 _LEG = """

@@ -15,7 +15,7 @@ mujoco = pytest.importorskip("mujoco")
 
 from imaginax import envs  # noqa: E402
 from imaginax.envs import control  # noqa: E402
-from imaginax.envs.control.task import data, environment  # noqa: E402
+from imaginax.envs.control.suite import data, environment  # noqa: E402
 from imaginax.types import ConfigError  # noqa: E402
 from tests.envs.control.recorded import NAMES, recorded  # noqa: E402
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree, UInt8
 
-from imaginax.envs.mjx_physics import BodyState, System, advance, kinematics
+from imaginax.envs.mjx_physics import BodyState, System, advance, kinematics, resting
 from imaginax.envs.physical import difference_features, restart, transition
 from imaginax.types import Box, Environment, EnvSpec, TimeStep
 
@@ -94,7 +94,7 @@ def _step(task: Task, state: ControlState, action: Array) -> tuple[ControlState,
     body = jax.tree.map(lambda new, old: jnp.where(lost, old, new), body, state.body)
     state = state._replace(body=body)
     observation = task.observe(state)
-    reward = jnp.where(lost, 0.0, task.reward(observation, action)).astype(jnp.float32)  # not weak
+    reward = jnp.where(lost, 0.0, task.reward(observation, action)).astype(jnp.float32)
     return state, transition(observation, reward)._replace(last=lost, truncated=lost)
 
 
@@ -131,6 +131,4 @@ def uniform_joints(system: System, key: Array) -> Float[Array, "Q"]:
 
 def still(system: System, q: Float[Array, "Q"]) -> BodyState:
     """At rest with joints at `q`, the sensors at 0."""
-    sensors = system.mj_model.nsensordata
-    rest = jnp.zeros_like(q)
-    return BodyState(q, rest, rest, jnp.zeros(sensors, q.dtype) if sensors else None)
+    return resting(q, jnp.zeros_like(q), sensors=system.mj_model.nsensordata)
