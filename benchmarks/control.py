@@ -11,6 +11,7 @@ and whether a step lowers for TPU and CUDA. Prints a table and writes results/be
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from functools import partial
@@ -136,13 +137,14 @@ def show(name: str, found: dict[str, Any]) -> None:
 
 
 def write(tasks: dict[str, Any], steps: int) -> None:
-    """Writes what is there so far."""
+    """Writes what is there so far; other tasks keep what was measured of them."""
     place = jax.devices()[0]
     device = {"platform": place.platform, "kind": place.device_kind, "cores": os.cpu_count()}
     load = os.getloadavg()[0]  # the machine's, in the last minute: other programs' work is in the times
-    record = {"tasks": tasks, "steps": steps, "commit": commit(), "jax": jax.__version__, "load": load}
+    made = {"commit": commit(), "jax": jax.__version__, "device": device, "load": load, "steps": steps}
+    kept = json.loads(RESULT.read_text())["tasks"] if RESULT.exists() else {}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    write_json(RESULT, record | {"device": device})
+    write_json(RESULT, {"tasks": kept | {name: made | found for name, found in tasks.items()}})
 
 
 def main() -> None:
@@ -155,12 +157,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
-    tasks = {}
     for name in options.only:
-        tasks[name] = measure(name, options.worlds, options.steps)
-        show(name, tasks[name])
+        found = measure(name, options.worlds, options.steps)
+        show(name, found)
         if not options.dry:
-            write(tasks, options.steps)
+            write({name: found}, options.steps)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from imaginax.envs.physical import difference_features, restart, transition
 from imaginax.types import Box, Environment, EnvSpec, TimeStep
 
 MAX_STEPS = 1000  # of every task of the suite
+_HINGE = 3  # MuJoCo's number
 
 # MuJoCo's model -> (MJX's data with everything in its place -> image)
 Renderer = Callable[[Any], Callable[[Any], UInt8[Array, "H W 3"]]]
@@ -116,7 +117,7 @@ def data(system: System, state: ControlState) -> Any:
 
 def joint_ranges(model: Any) -> tuple[Float[np.ndarray, "Q"], Float[np.ndarray, "Q"]]:
     """Within which the suite starts: limited joints between their stops, hinges anywhere, sliders at rest."""
-    hinge, limited = model.jnt_type == 3, model.jnt_limited.astype(bool)
+    hinge, limited = model.jnt_type == _HINGE, model.jnt_limited.astype(bool)
     free = np.where(hinge, np.pi, 0.0)
     low = np.where(limited, model.jnt_range[:, 0], model.qpos0 * ~hinge - free)
     high = np.where(limited, model.jnt_range[:, 1], model.qpos0 * ~hinge + free)
