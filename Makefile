@@ -33,7 +33,7 @@ test: $(STAMP) ## the tests; TESTS=tests/envs for a part of them
 test-newest: ## the quick tests on python 3.12 with the newest releases that pyproject.toml allows
 	@test -n "$(NEWEST_PYTHON)" || { echo "No python3.12 here: name one with NEWEST_PYTHON=..." >&2; exit 1; }
 	"$(NEWEST_PYTHON)" -m venv --clear .venv-newest
-	.venv-newest/bin/$(INSTALL) -e ".[brax,chess,connect-four,export,gym,test]"
+	.venv-newest/bin/$(INSTALL) -e ".[brax,chess,connect-four,control,export,gym,test]"
 	.venv-newest/bin/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" \
 		-W default::DeprecationWarning --ignore tests/contract $(TESTS)
 
@@ -60,7 +60,7 @@ lint: $(STAMP) ## ruff and pyright
 lock: $(STAMP) ## write requirements.txt anew from pyproject.toml; versions already in it stay
 	$(BIN)/$(INSTALL) pip-tools
 	mkdir -p build && cp requirements.txt build/pins.txt
-	$(BIN)/pip-compile -q --extra brax --extra chess --extra connect-four --extra export --extra gym --extra test --strip-extras --no-header --no-annotate \
+	$(BIN)/pip-compile -q --extra brax --extra chess --extra connect-four --extra control --extra export --extra gym --extra test --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --output-file build/pins.txt pyproject.toml
 	{ grep '^#' requirements.txt; grep '==' build/pins.txt; } > build/requirements.txt
 	mv build/requirements.txt requirements.txt

@@ -2,7 +2,8 @@
 
 `make("pets_cartpole")` gives one environment with its time limit; `wrappers.training_environment`
 turns it into many that reset themselves. `make("gym:Pendulum-v1")` gives one that is no JAX program:
-see `envs.gymnasium`. `make("go_9x9")` gives a board game: see `envs.games`.
+see `envs.gymnasium`. `make("go_9x9")` gives a board game: see `envs.games`. `make("control_walker_walk")`
+gives a task of the DeepMind control suite: see `envs.control`.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ def names() -> tuple[str, ...]:
 
     Go and Hex exist in other sizes too, and Go with other komi: see `envs.games.titles.parse`.
     """
-    from imaginax.envs import games
+    from imaginax.envs import control, games
 
-    return (*_FACTORIES, *games.NAMES)
+    return (*_FACTORIES, *control.TASKS, *games.NAMES)
 
 
 def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> Environment:
@@ -52,7 +53,7 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
     Raises:
         ConfigError: for an unknown name, a limit or a repeat below 1, or a missing optional dependency.
     """
-    from imaginax.envs import games, wrappers
+    from imaginax.envs import control, games, wrappers
 
     if ":" in name:
         return _on_host(name, max_steps, action_repeat)
@@ -60,13 +61,17 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
         if action_repeat != 1:
             raise ConfigError(f"action_repeat of the game {name} must be 1, got {action_repeat}")
         return games.environment(name, max_steps=max_steps)
+    raw = control.make(name) if name in control.TASKS else _raw(name)
+    return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)
+
+
+def _raw(name: str) -> Environment:
     if name not in _FACTORIES:
         near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ";"
         raise ConfigError(f"unknown environment {name!r}{hint} known: {', '.join(names())}, gym:<id>")
     module, factory = _FACTORIES[name]
-    raw = getattr(importlib.import_module(f"imaginax.envs.{module}"), factory)()
-    return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)
+    return getattr(importlib.import_module(f"imaginax.envs.{module}"), factory)()
 
 
 def _on_host(name: str, max_steps: int | None, action_repeat: int) -> Environment:

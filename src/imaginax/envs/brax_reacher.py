@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
 from imaginax.envs import brax_arm, drawing
-from imaginax.envs.brax_physics import BodyState, System, advance, load, resting, solids
+from imaginax.envs.brax_physics import load, solids
+from imaginax.envs.mjx_physics import BodyState, System, advance, resting
 from imaginax.envs.physical import difference_features, restart, transition
 from imaginax.types import Box, Environment, EnvSpec, TimeStep
 
