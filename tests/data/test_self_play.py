@@ -26,6 +26,7 @@ def _ply(env, *, game, ply, reward=0.0, last=False, truncated=False):
     return example._replace(
         actions=(jnp.arange(9) + ply).astype(jnp.int16) % 9,
         shares=jnp.asarray([0.75, 0.25, *[0.0] * 7], jnp.float16),
+        value=jnp.float16(ply / 8),
         reward=jnp.float32(reward),
         last=jnp.asarray(last),
         truncated=jnp.asarray(truncated),
@@ -54,10 +55,10 @@ def _filled(env, games):
     return replay.data(state)
 
 
-def _sample(env, plies, window=100, rows=256):
+def _sample(env, plies, window=100, rows=256, **options):
     draw = jax.jit(
         lambda key: self_play.sample(
-            plies, env.game, key, each=rows, longest=env.spec.max_steps, window=window
+            plies, env.game, key, each=rows, longest=env.spec.max_steps, window=window, **options
         )
     )
     return jax.tree.map(np.asarray, draw(jax.random.key(0)))
@@ -75,6 +76,14 @@ def test_outcomes_are_those_of_the_player_who_moved(env):
     assert set(batch.outcome[favourite == 0]) == {1.0, 0.0, -1.0}
     np.testing.assert_allclose(batch.shares.sum(1), 1.0, rtol=1e-3)
     np.testing.assert_allclose(batch.shares[:, 0], 0.75, rtol=1e-3)
+
+
+def test_outcomes_mix_with_what_the_search_expected(env):
+    """Ply p of the only game, of five plies, was worth p / 8 to whoever moved."""
+    batch = _sample(env, _filled(env, [(5, 1.0, False), (1, None, False)]), search_value=0.25)
+    ply = batch.actions[:, 0]
+    np.testing.assert_allclose(batch.outcome, 0.75 * np.where(ply % 2, -1, 1) + 0.25 * ply / 8, rtol=1e-3)
+    assert set(ply) == set(range(5))
 
 
 def test_the_window_is_counted_in_games_and_leaves_out_the_one_under_way(env):

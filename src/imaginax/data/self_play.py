@@ -27,6 +27,7 @@ class Ply(NamedTuple):
         planes: what the player to move saw, packed (`Game.pack`).
         actions: those with the largest shares in the policy that the search found, K of them.
         shares: their shares.
+        value: of the position for that player, as the search found it.
         reward: of the player who moved.
         last: the game ended with this move.
         truncated: it was cut off rather than decided.
@@ -37,6 +38,7 @@ class Ply(NamedTuple):
     planes: PyTree
     actions: Int[Array, "*batch K"]
     shares: Float16[Array, "*batch K"]
+    value: Float16[Array, "*batch"]
     reward: Float[Array, "*batch"]
     last: Bool[Array, "*batch"]
     truncated: Bool[Array, "*batch"]
@@ -51,7 +53,7 @@ class Batch(NamedTuple):
         planes: what the player to move saw.
         actions: see `Ply`.
         shares: the target policy on them; they sum to 1.
-        outcome: of the game for that player: 1, 0 or -1.
+        outcome: of the game for that player: 1, 0 or -1; or its mixture with what the search expected.
         valid: 1, or 0 for a row without meaning, which occurs before the first game has ended.
         decided: 1, or 0 where the outcome has no meaning because the game was cut off.
     """
@@ -64,36 +66,36 @@ class Batch(NamedTuple):
     decided: Float[Array, "B"]
 
 
-def record(game: Game, timestep: TimeStep, following: TimeStep, policy: Array, played: Array) -> Ply:
+def record(game: Game, timestep: TimeStep, following: TimeStep, extras: dict[str, Array]) -> Ply:
     """The plies [N] of one step of all games.
 
     Args:
         game: the game.
         timestep: of the `privileged` environment, before the move.
         following: after it.
-        policy: what the search found, [N, A].
-        played: games that were played in each place before, [N].
+        extras: of `planners.game_play`: `policy` [N, A] and `value` [N] that the search found, and `played`
+            [N], games that were played in each place before.
     """
+    policy = extras["policy"]
     shares, actions = jax.lax.top_k(policy, min(game.max_legal, policy.shape[-1]))
     return Ply(
         planes=jax.vmap(lambda state: game.pack(game.planes(state)))(timestep.observation),
         actions=actions.astype(jnp.int16),
         shares=shares.astype(jnp.float16),
+        value=extras["value"].astype(jnp.float16),
         reward=following.reward,
         last=following.last,
         truncated=following.truncated,
         player=jnp.asarray(timestep.player, jnp.int8),
-        game=played,
+        game=extras["played"],
     )
 
 
 def recorder(env: Environment) -> Callable[..., Ply]:
-    """The `record` of a system whose `act` leaves `policy` and `played` as extras (`planners.game_play`)."""
+    """The `record` of a system whose `act` leaves the extras of `planners.game_play`."""
     game = env.game
     assert game is not None, "only board games have plies"
-    return lambda timestep, action, following, extras: record(
-        game, timestep, following, extras["policy"], extras["played"]
-    )
+    return lambda timestep, action, following, extras: record(game, timestep, following, extras)
 
 
 def ply_replay(env: Environment, length: int, num_envs: int) -> Replay:
@@ -121,11 +123,21 @@ def _example(env: Environment) -> Ply:
     rows = jax.tree.map(lambda x: jnp.asarray(x)[None], timestep._replace(observation=state))
     policy = jnp.zeros((1, env.spec.action.size))  # pyright: ignore[reportAttributeAccessIssue]
     rewarded = rows._replace(reward=jnp.zeros(1, jnp.float32))
-    plies = record(env.game, rows, rewarded, policy, jnp.zeros(1, jnp.int32))  # pyright: ignore
+    extras = {"policy": policy, "value": jnp.zeros(1), "played": jnp.zeros(1, jnp.int32)}
+    plies = record(env.game, rows, rewarded, extras)  # pyright: ignore
     return jax.tree.map(lambda x: x[0], plies)
 
 
-def sample(plies: Ring, game: Game, key: Array, *, each: int, longest: int, window: int) -> Batch:
+def sample(
+    plies: Ring,
+    game: Game,
+    key: Array,
+    *,
+    each: int,
+    longest: int,
+    window: int,
+    search_value: float = 0.0,
+) -> Batch:
     """`each` plies of every place, drawn uniformly from the last `window` games that ended there.
 
     Args:
@@ -135,10 +147,17 @@ def sample(plies: Ring, game: Game, key: Array, *, each: int, longest: int, wind
         each: rows of the batch for every place; B = N each.
         longest: no game has more plies.
         window: games.
+        search_value: weight of what the search expected in the mixture with the outcome.
     """
     keys = jax.random.split(key, plies.items.last.shape[0])
     draw = partial(
-        _sample_place, start=plies.start, count=plies.count, each=each, longest=longest, window=window
+        _sample_place,
+        start=plies.start,
+        count=plies.count,
+        each=each,
+        longest=longest,
+        window=window,
+        search_value=search_value,
     )
     rows = jax.vmap(draw)(plies.items, keys)
     planes, actions, shares, outcome, valid, decided = jax.tree.map(
@@ -149,7 +168,9 @@ def sample(plies: Ring, game: Game, key: Array, *, each: int, longest: int, wind
     return Batch(jax.vmap(game.unpack)(planes), actions.astype(jnp.int32), shares, outcome, valid, decided)
 
 
-def _sample_place(ring: Ply, key: Array, *, start, count, each: int, longest: int, window: int) -> Batch:
+def _sample_place(
+    ring: Ply, key: Array, *, start, count, each: int, longest: int, window: int, search_value: float
+) -> Batch:
     """Rows of one place; its planes are still packed.
 
     Along the ring the number of the game never falls, so the plies of the window are one stretch of it.
@@ -167,7 +188,8 @@ def _sample_place(ring: Ply, key: Array, *, start, count, each: int, longest: in
     sign = jnp.where(rows.player == ring.player[final], 1.0, -1.0)
     valid = jnp.full(each, plies > 0, jnp.float32)
     decided = valid * ~ring.truncated[final]
-    return Batch(rows.planes, rows.actions, rows.shares, sign * ring.reward[final], valid, decided)
+    outcome = (1 - search_value) * sign * ring.reward[final] + search_value * rows.value
+    return Batch(rows.planes, rows.actions, rows.shares, outcome, valid, decided)
 
 
 def _final(ring: Ply, places: Array, longest: int) -> Array:

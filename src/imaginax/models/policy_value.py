@@ -151,6 +151,7 @@ def make_step(
     places: int,
     batch_size: int,
     window_games: int,
+    search_value: float = 0.0,
 ) -> Callable[[Learner, Ring, Array], tuple[Learner, Metrics]]:
     """An update from a batch that is drawn from replay.
 
@@ -160,6 +161,7 @@ def make_step(
         places: games that go on side by side.
         batch_size: a multiple of it.
         window_games: the newest games of all places, from which plies are drawn.
+        search_value: see `data.self_play.sample`.
 
     Returns:
         (learner, what replay holds, key) -> (learner, metrics).
@@ -171,6 +173,7 @@ def make_step(
         each=batch_size // places,
         longest=env.spec.max_steps,
         window=-(-window_games // places),
+        search_value=search_value,
     )
 
     def step(learner: Learner, plies: Ring, key: Array) -> tuple[Learner, Metrics]:

@@ -34,6 +34,8 @@ class SelfPlayConfig:
         batch_size: positions an update learns from, a multiple of `environments`.
         window_games: the newest games that positions are drawn from.
         window_plies: moves of each of the side-by-side games that memory has room for.
+        search_value: weight in the value's target of what the search expected, beside the outcome of the
+            game, which alone the papers take. It varies less between games that begin alike.
         sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
         evaluation: the match at the end.
         search: of the moves.
@@ -51,6 +53,7 @@ class SelfPlayConfig:
     batch_size: int = 512
     window_games: int = 10_000
     window_plies: int = 2_000
+    search_value: float = 0.0
     sampled_plies: int = 30
     evaluation: EvaluationConfig = EvaluationConfig()
     search: SearchConfig = SearchConfig()
@@ -65,6 +68,8 @@ class SelfPlayConfig:
             value, least = getattr(self, field.name), self.least.get(field.name, 1)
             if type(value) is int and not least <= value < 2**31:
                 raise ConfigError(f"{field.name} must be at least {least} and below 2^31, got {value}")
+        if not 0.0 <= self.search_value <= 1.0:
+            raise ConfigError(f"search_value must lie in [0, 1], got {self.search_value}")
         if self.batch_size % self.environments:
             raise ConfigError(
                 f"batch_size ({self.batch_size}) must be a multiple of environments ({self.environments})"
@@ -114,6 +119,7 @@ def make_parts(name: str, config: SelfPlayConfig, *, turn: bool, augment: bool) 
         places=config.environments,
         batch_size=config.batch_size,
         window_games=config.window_games,
+        search_value=config.search_value,
     )
 
     def player(simulations: int | None, params_of: Callable[[Any], Any]) -> Player:
