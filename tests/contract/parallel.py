@@ -30,7 +30,12 @@ LIMIT = 1e-5
 # The field that counts the steps of one `learn`, in systems that fit a whole model. Two fits whose first
 # states differ by one unit in the last place are 1e-7 apart after 40 steps of Adam and 1e-3 after 100:
 # rounding grows, so what is to be compared has to be short.
-STEPS_FIELD = {"pets": "--fit.epochs", "alphago_zero": "--updates", "alphazero": "--updates"}
+# AlphaGo Zero's gate is a threshold on a match, where rounding can turn a move: none may pass it.
+SHORT = {
+    "pets": "--fit.epochs {}",
+    "alphago_zero": "--updates {} --gate-share 0.999",
+    "alphazero": "--updates {}",
+}
 FEW = 2
 
 
@@ -51,8 +56,8 @@ def keeps_gradients(entry, folder: Path) -> dict[str, float]:
 
 def system_of(entry, steps: int) -> System:
     """The `tiny` system; where one `learn` fits a whole model, with so many steps."""
-    words = [STEPS_FIELD[entry.name], str(steps)] if entry.name in STEPS_FIELD else []
-    return entry.make(configs.parse(entry, "tiny", None, words))
+    words = SHORT.get(entry.name, "").format(steps)
+    return entry.make(configs.parse(entry, "tiny", None, words.split()))
 
 
 def first_data(system: System) -> SystemState:

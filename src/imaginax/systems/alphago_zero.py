@@ -242,7 +242,7 @@ TINY = AlphaGoZeroConfig(
     env="tic_tac_toe",
     environments=32,
     warmup=1,
-    chunks=12,
+    chunks=16,
     chunk_plies=10,
     updates=40,
     batch_size=256,
@@ -250,6 +250,7 @@ TINY = AlphaGoZeroConfig(
     window_plies=200,
     sampled_plies=9,
     gate_games=32,
+    gate_share=0.5,  # most games between good players are drawn
     evaluation=EvaluationConfig("perfect", games=64),
     search=SearchConfig("puct", simulations=16, dirichlet_alpha=1.0),
     network=NetworkConfig(channels=16, blocks=1, value_hidden=16, momentum=0.9),
