@@ -29,7 +29,7 @@ run: $(STAMP) ## PETS learns to swing a cart-pole up, in a few minutes
 test: $(STAMP) ## the tests; TESTS=tests/envs for a part of them
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --durations=10 $(TESTS)
 
-# Without tests/contract, which says nothing of releases that the systems' own tests do not say.
+# Without tests/contract, which takes many minutes: what it promises is checked with the locked releases alone.
 test-newest: ## the quick tests on python 3.12 with the newest releases that pyproject.toml allows
 	@test -n "$(NEWEST_PYTHON)" || { echo "No python3.12 here: name one with NEWEST_PYTHON=..." >&2; exit 1; }
 	"$(NEWEST_PYTHON)" -m venv --clear .venv-newest
