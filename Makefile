@@ -27,21 +27,21 @@ run: $(STAMP) ## PETS learns to swing a cart-pole up, in a few minutes
 	@echo "the swing-up    $(LOGDIR)/media/episode.gif"
 
 test: $(STAMP) ## the tests; TESTS=tests/envs for a part of them
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --durations=10 $(TESTS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --durations=10 $(TESTS)
 
 # Without tests/contract, which takes many minutes: what it promises is checked with the locked releases alone.
 test-newest: ## the quick tests on python 3.12 with the newest releases that pyproject.toml allows
 	@test -n "$(NEWEST_PYTHON)" || { echo "No python3.12 here: name one with NEWEST_PYTHON=..." >&2; exit 1; }
 	"$(NEWEST_PYTHON)" -m venv --clear .venv-newest
 	.venv-newest/bin/$(INSTALL) -e ".[brax,chess,connect-four,control,export,gym,test]"
-	.venv-newest/bin/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" \
+	.venv-newest/bin/python -m pytest -q -n $(WORKERS) -m "not slow" \
 		-W default::DeprecationWarning --ignore tests/contract $(TESTS)
 
 newest-python:
 	@echo "$(NEWEST_PYTHON)"
 
 contract: $(STAMP) ## what holds for every system, with a table of figures (docs/PROMISES.md)
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup tests/contract
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/contract
 
 figures: $(STAMP) ## draw every figure from results/
 	@for script in experiments/figures/*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done

@@ -27,12 +27,20 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("imaginax")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """With xdist, tests of a file share a worker and its fixtures, unless they name another group."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of a file share a worker and its fixtures; of tests/contract, those of a system.
+
+    xdist's own way, `--dist loadgroup`, silently does nothing with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            return test.rpartition("[")[2] if file.endswith("contract/test_contract.py") else file
+
+    return Scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

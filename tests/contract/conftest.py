@@ -12,8 +12,7 @@ def pytest_generate_tests(metafunc):
     if "name" in metafunc.fixturenames:
         from imaginax import systems
 
-        names = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in systems.SYSTEMS]
-        metafunc.parametrize("name", names, scope="session")
+        metafunc.parametrize("name", systems.SYSTEMS, scope="session")
 
 
 @pytest.fixture(scope="session")

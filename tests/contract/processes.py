@@ -78,31 +78,11 @@ def finish(child: subprocess.Popen) -> int:
 # ---------------------------------------------------------------- promises
 
 
-def repeats(name: str, whole: Outcome, logdir: Path) -> dict[str, int]:
-    """The same settings and seed in another process give the same metrics, state and evaluation."""
-    finish(start(name, logdir))
-    _same(outcome(logdir), whole)
-    return {"rows": len(whole.rows)}
+def same_end(name: str, whole: Outcome, folder: Path, *, kills: int = 1, disturb=None) -> dict[str, int]:
+    """Stopped, killed and started again, in processes of their own, a run comes bit for bit to the same end.
 
-
-def resumes(name: str, whole: Outcome, logdir: Path) -> dict[str, int]:
-    """SIGTERM and Ctrl-C stop a run within one chunk; it goes on in new processes bit for bit."""
-    done = 0
-    for number, line in (("SIGTERM", 1), ("SIGINT", 1)):
-        assert finish(start(name, logdir, "--stop-at", str(line), number)) == 0
-        summary = read_json(logdir / "summary.json")
-        assert summary["status"] == "stopped", f"{number} did not stop the run"
-        rows = len(read_metrics(logdir / "metrics.jsonl"))
-        assert done + line <= rows <= done + line + 1, f"{rows - done - line} chunks were run after {number}"
-        assert checkpoint.steps(logdir / "checkpoints")[0] == rows, f"{number} did not save"
-        done = rows
-    finish(start(name, logdir))
-    _same(outcome(logdir), whole)
-    return {"stops": 2}
-
-
-def survives_kills(name: str, whole: Outcome, folder: Path, *, kills: int, disturb=None) -> dict[str, int]:
-    """SIGKILL at random moments, the same command again and again: the end is that of an undisturbed run.
+    SIGTERM and Ctrl-C stop it within one chunk; SIGKILL comes at random moments. A run that is at its end
+    before it was killed often enough is compared, and another one begun.
 
     Args:
         name: the system.
@@ -112,6 +92,7 @@ def survives_kills(name: str, whole: Outcome, folder: Path, *, kills: int, distu
         disturb: called with the run directory after each kill, to plant a fault.
     """
     moments, survived, lost, round_ = random.Random(0), 0, 0, 0
+    _stop(name, folder / "run_0")
     while survived < kills:
         logdir, round_ = folder / f"run_{round_}", round_ + 1
         while survived < kills and _kill(name, logdir, moments):
@@ -121,7 +102,19 @@ def survives_kills(name: str, whole: Outcome, folder: Path, *, kills: int, distu
             lost = max(lost, _lost(logdir))
         finish(start(name, logdir))
         _same(outcome(logdir), whole)
-    return {"kills survived": survived, "chunks lost at most": lost}
+    return {"stops": 2, "kills": survived, "chunks lost at most": lost}
+
+
+def _stop(name: str, logdir: Path) -> None:
+    done = 0
+    for number in ("SIGTERM", "SIGINT"):
+        assert finish(start(name, logdir, "--stop-at", "1", number)) == 0
+        summary = read_json(logdir / "summary.json")
+        assert summary["status"] == "stopped", f"{number} did not stop the run"
+        rows = len(read_metrics(logdir / "metrics.jsonl"))
+        assert done + 1 <= rows <= done + 2, f"{rows - done - 1} chunks were run after {number}"
+        assert checkpoint.steps(logdir / "checkpoints")[0] == rows, f"{number} did not save"
+        done = rows
 
 
 def _kill(name: str, logdir: Path, moments: random.Random) -> bool:

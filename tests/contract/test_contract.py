@@ -11,7 +11,7 @@ from imaginax.runtime import run
 from imaginax.runtime.run_directory import read_json, read_run
 from tests.contract import configs, learning, papers, parallel, processes, programs
 
-KILLS = int(os.environ.get("IMAGINAX_KILLS", 10))  # of the first system; the others are killed once
+KILLS = int(os.environ.get("IMAGINAX_KILLS", 1))  # of each system
 CHILDREN = pytest.mark.slow
 
 
@@ -24,13 +24,8 @@ def test_1_programs_are_traced_once(system, figures):
 
 
 @CHILDREN
-def test_2_a_stopped_run_goes_on_bit_for_bit(name, trained, tmp_path, figures):
-    figures("2 resumed bit for bit", processes.resumes(name, trained[1], tmp_path / "run"))
-
-
-@CHILDREN
-def test_3_another_process_repeats_the_run(name, trained, tmp_path, figures):
-    figures("3 repeated bit for bit", processes.repeats(name, trained[1], tmp_path / "run"))
+def test_2_3_6_a_disturbed_run_comes_to_the_same_end(name, trained, tmp_path, figures):
+    figures("2, 3, 6 the same end", processes.same_end(name, trained[1], tmp_path, kills=KILLS))
 
 
 def test_3_lanes_agree_with_single_runs(entry, trained, figures):
@@ -62,14 +57,6 @@ def test_6_a_metric_that_is_not_finite_stops_the_run(system, tmp_path, figures):
 
 def test_6_damaged_checkpoints_are_found(trained, tmp_path, figures):
     figures("6 damaged checkpoints", processes.finds_damage(trained[0], tmp_path / "copy"))
-
-
-@CHILDREN
-def test_6_a_killed_run_comes_to_the_same_end(name, trained, tmp_path, figures):
-    from imaginax import systems
-
-    kills = KILLS if name == next(iter(systems.SYSTEMS)) else 1
-    figures("6 killed", processes.survives_kills(name, trained[1], tmp_path, kills=kills))
 
 
 def test_7_impossible_settings_are_refused(entry, figures):

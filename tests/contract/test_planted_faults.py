@@ -80,17 +80,21 @@ def test_a_transfer_from_the_host_is_found():
 
 
 @SLOW
+def test_a_run_without_faults_comes_to_the_same_end(whole, tmp_path):
+    found = processes.same_end("toy", whole("toy")[1], tmp_path)
+    assert (found["stops"], found["kills"]) == (2, 1)
+
+
+@SLOW
 def test_a_count_that_is_not_saved_is_found(whole, tmp_path):
-    processes.resumes("toy", whole("toy")[1], tmp_path / "good")
     with pytest.raises(AssertionError, match="row . differs"):
-        processes.resumes("toy_counter", whole("toy_counter")[1], tmp_path / "bad")
+        processes.same_end("toy_counter", whole("toy_counter")[1], tmp_path)
 
 
 @SLOW
 def test_a_key_of_the_process_is_found(whole, tmp_path):
-    processes.repeats("toy", whole("toy")[1], tmp_path / "good")
-    with pytest.raises(AssertionError, match="row 2 differs"):
-        processes.repeats("toy_process", whole("toy_process")[1], tmp_path / "bad")
+    with pytest.raises(AssertionError, match="row . differs"):
+        processes.same_end("toy_process", whole("toy_process")[1], tmp_path)
 
 
 @SLOW
@@ -102,9 +106,8 @@ def test_a_lost_checkpoint_is_found(whole, tmp_path):
         rows = '{"step": 1, "env_steps": 5}\n' * (processes.UNDER_WAY + 1)
         (logdir / "metrics.jsonl").write_text(rows)
 
-    assert processes.survives_kills("toy", whole("toy")[1], tmp_path / "good", kills=1)["kills survived"] == 1
     with pytest.raises(AssertionError, match="chunks are lost"):
-        processes.survives_kills("toy", whole("toy")[1], tmp_path / "bad", kills=1, disturb=forget)
+        processes.same_end("toy", whole("toy")[1], tmp_path, disturb=forget)
 
 
 def test_a_loader_that_does_not_look_is_found(whole, tmp_path, monkeypatch):
