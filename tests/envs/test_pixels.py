@@ -13,7 +13,7 @@ from imaginax.types import ConfigError
 def test_the_image_is_that_of_the_state_of_every_step():
     plain = envs.make("pendulum", max_steps=3)
     shape = jax.eval_shape(plain.render, jax.eval_shape(plain.init, jax.random.key(0))[0]).shape
-    env = pixels(reset_in_turn(plain), shape)
+    env = pixels(reset_in_turn(plain))
     step, draw = jax.jit(env.step), jax.jit(env.render)
     state, timestep = jax.jit(env.init)(jax.random.key(0))
     images = [timestep.observation]
@@ -30,4 +30,21 @@ def test_the_image_is_that_of_the_state_of_every_step():
 
 def test_an_environment_without_an_image_is_refused():
     with pytest.raises(ConfigError, match="no image"):
-        pixels(envs.make("pendulum")._replace(render=None), (8, 8, 3))
+        pixels(envs.make("pendulum")._replace(render=None))
+
+
+def test_fewer_pixels_are_means_of_squares():
+    plain = envs.make("pendulum")
+    env = pixels(plain, 32)
+    state, timestep = jax.jit(env.init)(jax.random.key(0))
+    whole = np.asarray(jax.jit(plain.render)(state), float)
+    square = whole.shape[0] // 32
+    means = whole.reshape(32, square, 32, square, 3).mean((1, 3))
+    np.testing.assert_allclose(timestep.observation, means, atol=0.5)
+    assert env.spec.observation.shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("size", [11, 1000])
+def test_a_size_that_does_not_divide_the_image_is_refused(size):
+    with pytest.raises(ConfigError, match=rf"image \({size}\) must divide"):
+        pixels(envs.make("pendulum"), size)

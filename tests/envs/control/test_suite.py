@@ -106,7 +106,23 @@ def test_a_renderer_is_given_the_model_and_the_places():
     image = env.render(state)
     assert image.shape == (2, 3, 3) and image.dtype == jnp.uint8
     assert image[0, 0, 0] == int(100 * (0.6 + 0.5 * timestep.observation[0]))
-    assert envs.make("control_pendulum_swingup").render is None
+
+
+def test_the_reachers_target_is_drawn_where_it_is():
+    """The camera looks straight down from 0.75 m with an angle of view of 45 degrees."""
+    env = control.make("control_reacher_easy")
+    draw = jax.jit(env.render)
+    state = env.init(jax.random.key(0))[0]
+    state = state._replace(body=state.body._replace(q=jnp.array([0.8, 0.0])))  # the arm is out of the way
+    pictures = []
+    for target in ([-0.1, 0.15], [-0.17, -0.05], [0.1, -0.12]):
+        pictures.append(np.asarray(draw(state._replace(target=jnp.array(target))), int))
+    background = np.median(pictures, axis=0)
+    for picture, (x, y) in zip(pictures, ([-0.1, 0.15], [-0.17, -0.05], [0.1, -0.12]), strict=True):
+        rows, columns = np.nonzero(np.abs(picture - background).sum(-1) > 30)
+        scale = 32 / (0.74 * np.tan(np.pi / 8))
+        assert columns.mean() + 0.5 == pytest.approx(32 + scale * x, abs=1)
+        assert rows.mean() + 0.5 == pytest.approx(32 - scale * y, abs=1)
 
 
 @pytest.mark.parametrize("platform", ["tpu", "cuda"])

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 
-from imaginax.envs.control.suite import Renderer, Task, data, environment
+from imaginax.envs.control.suite import Renderer, Task, data, environment, ray_caster
 from imaginax.types import Environment
 
-__all__ = ["DREAMER_ACTION_REPEAT", "PLANET_ACTION_REPEAT", "TASKS", "data", "make", "task"]
+__all__ = ["DREAMER_ACTION_REPEAT", "PLANET_ACTION_REPEAT", "TASKS", "data", "make", "ray_caster", "task"]
 
 # name -> (module of this package, its function that makes the task)
 TASKS = {
@@ -39,12 +39,12 @@ PLANET_ACTION_REPEAT = {
 DREAMER_ACTION_REPEAT = 2
 
 
-def make(name: str, renderer: Renderer | None = None) -> Environment:
+def make(name: str, renderer: Renderer = ray_caster) -> Environment:
     """The environment called `name`, without the wrappers of `envs.make`.
 
     Args:
         name: one of `TASKS`.
-        renderer: given MuJoCo's model, makes the function that draws MJX's data; without one, no images.
+        renderer: given MuJoCo's model, makes the function that draws MJX's data; default: our own ray-caster.
 
     Raises:
         ConfigError: MJX is not installed.

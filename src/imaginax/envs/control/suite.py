@@ -10,11 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree, UInt8
 
+from imaginax.envs import raycast
 from imaginax.envs.mjx_physics import BodyState, System, advance, kinematics, resting
 from imaginax.envs.physical import difference_features, restart, transition
 from imaginax.types import Box, Environment, EnvSpec, TimeStep
 
 MAX_STEPS = 1000  # of every task of the suite
+SIZE = 64  # pixels of an image, in both directions
+TARGET = "target"  # the geom that a task may move
 _HINGE = 3  # MuJoCo's number
 
 # MuJoCo's model -> (MJX's data with everything in its place -> image)
@@ -53,7 +56,16 @@ class Task(NamedTuple):
     reward: Callable[[Array, Array], Array]
 
 
-def environment(task: Task, renderer: Renderer | None = None) -> Environment:
+def ray_caster(model: Any) -> Callable[[Any], UInt8[Array, "64 64 3"]]:
+    """The renderer in JAX: what the task's first camera sees."""
+    geoms = {model.geom(i).name for i in range(model.ngeom)}
+    loose = (TARGET,) if TARGET in geoms else ()
+    numbers = [model.geom(name).id for name in loose]
+    draw = raycast.make_renderer(model, height=SIZE, width=SIZE, loose=loose)
+    return lambda placed: draw(raycast.pose_of(placed, numbers))
+
+
+def environment(task: Task, renderer: Renderer = ray_caster) -> Environment:
     """An environment of 1000 steps that never terminates by itself.
 
     Actions outside of [-1, 1] act as the nearest bound. Where the physics leaves the finite numbers, the
@@ -61,7 +73,7 @@ def environment(task: Task, renderer: Renderer | None = None) -> Environment:
 
     Args:
         task: what to do.
-        renderer: makes the function that draws; without one, there are no images.
+        renderer: makes the function that draws.
     """
     spec = EnvSpec(
         name=task.name,
@@ -83,8 +95,10 @@ def environment(task: Task, renderer: Renderer | None = None) -> Environment:
         del observation
         return task.reward(next_observation, jnp.clip(action, -1.0, 1.0))
 
-    draw = renderer and renderer(task.system.mj_model)
-    render = draw and (lambda state: draw(data(task.system, state)))
+    def render(state: ControlState) -> UInt8[Array, "H W 3"]:
+        return draw(data(task.system, state))
+
+    draw = renderer(task.system.mj_model)
     features = difference_features(lambda observation: observation)
     return Environment(spec, init, step, render, reward, features)
 
@@ -110,7 +124,7 @@ def data(system: System, state: ControlState) -> Any:
     placed = kinematics(system, system.data.replace(qpos=state.body.q, qvel=state.body.qd))
     placed = placed.replace(xquat=jnp.zeros_like(placed.xquat).at[:, 0].set(1.0))
     if state.target is not None:
-        target = system.mj_model.geom("target").id
+        target = system.mj_model.geom(TARGET).id
         placed = placed.replace(geom_xpos=placed.geom_xpos.at[target, :2].set(state.target))
     return mjx.camlight(system.model, mjx.com_pos(system.model, placed))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ _TRACK, _TRACK_COM, _TARGET, _TARGET_COM = 1, 2, 3, 4
 
 
 class Pose(NamedTuple):
-    """Places and orientations of all bodies, the world first, in the world's frame.
+    """Places and orientations of all bodies, the world first, then of loose geoms, in the world's frame.
 
     Attributes:
         place: origins of the bodies' frames in metres.
@@ -61,12 +62,21 @@ class Mount(NamedTuple):
     centre: Float[np.ndarray, "N 3"]
 
 
-def pose_of(data: Any) -> Pose:
+def pose_of(data: Any, loose: Sequence[int] = ()) -> Pose:
     """The pose in MJX's data, in MuJoCo's, or in the pipeline state of brax's MJX backend.
 
     MuJoCo computes it before it integrates: after a step it is one time step older than `qpos`.
+
+    Args:
+        data: with the places of all bodies.
+        loose: numbers of geoms that move without a body, in the order in which the renderer was given them.
     """
-    return Pose(_single(data.xpos), _single(data.xmat).reshape(-1, 3, 3))
+    places, turns = _single(data.xpos), _single(data.xmat).reshape(-1, 3, 3)
+    if not loose:
+        return Pose(places, turns)
+    others = np.array(loose)
+    moved, turned = _single(data.geom_xpos)[others], _single(data.geom_xmat).reshape(-1, 3, 3)[others]
+    return Pose(jnp.concatenate([places, moved]), jnp.concatenate([turns, turned]))
 
 
 def pose_of_brax(state: Any) -> Pose:
@@ -128,7 +138,9 @@ def mounted(pose: Pose, mount: Mount) -> tuple[Float[Array, "3"], Float[Array, "
 
 def _mean_place(pose: Pose, mount: Mount, mass: Float[np.ndarray, "N"]) -> Float[Array, "3"]:
     """The centre of mass of the bodies with these shares."""
-    centres = pose.place + product(pose.turn, mount.centre[..., None])[..., 0]
+    bodies = len(mount.centre)
+    turn = pose.turn[:bodies]
+    centres = pose.place[:bodies] + product(turn, mount.centre[..., None])[..., 0]
     return product(mass[None], centres)[0]
 
 

@@ -77,7 +77,13 @@ class Sight(NamedTuple):
 
 
 def make_renderer(
-    model: Any, *, height: int = 64, width: int = 64, camera: int | str = 0, samples: int = 1
+    model: Any,
+    *,
+    height: int = 64,
+    width: int = 64,
+    camera: int | str = 0,
+    samples: int = 1,
+    loose: Sequence[str] = (),
 ) -> Callable[[Pose], UInt8[Array, "H W 3"]]:
     """A function from poses to pictures.
 
@@ -90,13 +96,14 @@ def make_renderer(
         width: the same.
         camera: its number or name; -1 is MuJoCo's free camera, fixed at its default place.
         samples: 1, or 2 for the mean of 2 x 2 rays a pixel.
+        loose: names of geoms of the world that are moved all the same; `pose_of` is given their numbers.
 
     Raises:
         ConfigError: for another number of samples, an unknown camera, or a shape that cannot be drawn.
     """
     if samples not in (1, 2):
         raise ConfigError(f"samples must be 1 or 2, got {samples}")
-    world = scene(model, camera)
+    world = scene(model, camera, loose)
     looks = tuple(dict.fromkeys(world.solids.look))
 
     def render(pose: Pose) -> UInt8[Array, "H W 3"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,12 +85,13 @@ class Scene(NamedTuple):
     sky: Float[np.ndarray, "P 3"]
 
 
-def scene(model: Any, camera: int | str = 0) -> Scene:
+def scene(model: Any, camera: int | str = 0, loose: Sequence[str] = ()) -> Scene:
     """Reads a MuJoCo model.
 
     Args:
         model: MuJoCo's `MjModel`; a brax system has it as `mj_model`.
         camera: its number or name; -1 is MuJoCo's free camera, which looks at the centre of the model.
+        loose: names of geoms of the world that are moved all the same; each is a body after the others.
 
     Raises:
         ConfigError: for a visible geom that is no primitive shape, or a camera that is not there or has
@@ -100,10 +102,10 @@ def scene(model: Any, camera: int | str = 0) -> Scene:
     if head.active:
         lights = (_headlight(head), *lights)
     ambient = 0.0 if lights else 0.3  # what MuJoCo gives to a model without lights
-    return Scene(_solids(model), lights, _camera(model, camera), ambient, sky(model))
+    return Scene(_solids(model, loose), lights, _camera(model, camera), ambient, sky(model))
 
 
-def _solids(model: Any) -> Solids:
+def _solids(model: Any, loose: Sequence[str]) -> Solids:
     rows = []
     for kind, count, first in (("geom", model.ngeom, 0), ("site", model.nsite, model.ngeom)):
         group, shape = getattr(model, f"{kind}_group"), getattr(model, f"{kind}_type")
@@ -112,13 +114,20 @@ def _solids(model: Any) -> Solids:
             if group[i] < _GROUPS_SHOWN and opacity > 0:
                 _require_primitive(model, kind, i, int(shape[i]))
                 rows.append((first + i, int(shape[i]), kind, i, look, opacity))
+    body = _gathered(model, rows, "bodyid", ()).astype(np.int32)
+    place = _gathered(model, rows, "pos", (3,))
+    turn = fixed_matrices(_gathered(model, rows, "quat", (4,)))
+    numbers = [row[0] for row in rows]
+    for i, name in enumerate(loose):
+        row = numbers.index(model.geom(name).id)
+        body[row], place[row], turn[row] = model.nbody + i, 0, np.eye(3)
     return Solids(
-        number=tuple(row[0] for row in rows),
+        number=tuple(numbers),
         shape=tuple(row[1] for row in rows),
         size=tuple((x, y, z) for x, y, z in _gathered(model, rows, "size", (3,)).tolist()),
-        body=_gathered(model, rows, "bodyid", ()).astype(np.int32),
-        place=_gathered(model, rows, "pos", (3,)),
-        turn=fixed_matrices(_gathered(model, rows, "quat", (4,))),
+        body=body,
+        place=place,
+        turn=turn,
         look=tuple(row[4] for row in rows),
         opacity=tuple(row[5] for row in rows),
     )
