@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 
 import jax
@@ -15,6 +16,7 @@ from imaginax.runtime.run_directory import describe
 from imaginax.types import ConfigError
 
 EXAMPLES = 100
+PATIENCE = 60.0  # seconds until a command line is refused or traced
 LIMIT = 2**32  # bytes of memory that the machine of the test has
 
 NUMBERS = ["0", "1", "2", "7", "-1", "3.5", "1e3", "1e-30", "1e308", "1e400", "nan", "inf", "-inf", "-0.0"]
@@ -47,7 +49,10 @@ def refuses_what_cannot_work(entry) -> dict[str, int]:
     @settings(max_examples=EXAMPLES, phases=[Phase.generate], derandomize=True, database=None, deadline=None)
     @given(mutations(entry))
     def run(words):
+        began = time.monotonic()
         message = outcome(entry, words)
+        took = time.monotonic() - began
+        assert took < PATIENCE, f"{words} took {took:.0f} s"
         seen["refused" if message else "accepted"] += 1
         if message:
             messages.add(kind(message))

@@ -1,5 +1,7 @@
 """Every form of the convolution is the same function with the same gradients."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,6 +58,16 @@ def test_is_the_definition_and_so_are_the_gradients(shape):
         np.testing.assert_allclose(reference[0][1], by_hand(np.asarray(x), np.asarray(kernel)), atol=1e-12)
         for backend in ("auto", "matmul"):
             assert_same(jax.jit(value_and_gradients(backend))(x, kernel), reference, rtol=1e-10, atol=1e-10)
+
+
+def test_a_batch_of_any_size_is_divided_at_once():
+    x, kernel = (
+        jax.ShapeDtypeStruct((10**9, 3, 3, 4), "float32"),
+        jax.ShapeDtypeStruct((3, 3, 4, 8), "float32"),
+    )
+    began = time.monotonic()
+    assert jax.eval_shape(value_and_gradients("matmul"), x, kernel)[0][1].shape == (10**9, 3, 3, 8)
+    assert time.monotonic() - began < 20.0
 
 
 @pytest.mark.parametrize("backend", ["auto", "matmul"])

@@ -123,7 +123,7 @@ def _in_chunks(
 def _chunk(x: Array, copies: int) -> int:
     """How many images at a time leave so many features in the cache: a divisor of the batch."""
     most = max(1, _CACHE // (copies * math.prod(x.shape[1:3]) * x.dtype.itemsize))
-    return max(size for size in range(1, len(x) + 1) if len(x) % size == 0 and size <= most)
+    return max(size for size in range(1, min(most, len(x)) + 1) if len(x) % size == 0)
 
 
 def _split(x: Array, chunk: int) -> Array:
