@@ -15,7 +15,7 @@ NEWEST_PYTHON ?= $(shell for p in python3.12 "$$(pyenv root 2>/dev/null)"/versio
 	do "$$p" -c 'import ensurepip' 2>/dev/null && echo "$$p" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-newest newest-python contract figures bench export lint lock clean
+.PHONY: help run test test-all test-newest newest-python contract figures bench export lint lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ run: $(STAMP) ## PETS learns to swing a cart-pole up, in a few minutes
 	@echo "learning curve  $(LOGDIR)/figures/return.png"
 	@echo "the swing-up    $(LOGDIR)/media/episode.gif"
 
-test: $(STAMP) ## the tests; TESTS=tests/envs for a part of them
+test: $(STAMP) ## the quick tests; TESTS=tests/envs for a part of them
+	$(BIN)/python -m pytest -q -n $(WORKERS) --durations=10 -m "not slow" $(TESTS)
+
+test-all: $(STAMP) ## all tests, with those that take long
 	$(BIN)/python -m pytest -q -n $(WORKERS) --durations=10 $(TESTS)
 
 # Without tests/contract, which takes many minutes: what it promises is checked with the locked releases alone.

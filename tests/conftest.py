@@ -5,7 +5,6 @@ before anything imports jax. This file must not import imaginax: the annotation 
 """
 
 import os
-from importlib import metadata
 from pathlib import Path
 
 import hypothesis
@@ -15,11 +14,8 @@ import pytest
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imaginax" / "tests"
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Tests compile for minutes and compute for seconds: without LLVM's optimisations they take half as long,
-# and with the older emitters, which newer releases no longer have, half of that.
-FLAGS = ["--xla_backend_optimization_level=0"]
-FLAGS += ["--xla_cpu_use_fusion_emitters=false"] * metadata.version("jaxlib").startswith("0.10.")
-os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
+# Tests compile for minutes and compute for seconds: without LLVM's optimisations they take half as long.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")

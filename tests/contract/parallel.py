@@ -35,6 +35,7 @@ SHORT = {
     "pets": "--fit.epochs {}",
     "alphago_zero": "--updates {} --gate-share 0.999",
     "alphazero": "--updates {}",
+    "planet": "--updates {}",
 }
 FEW = 2
 

@@ -12,7 +12,7 @@ from imaginax.runtime.run_directory import read_json, read_run
 from tests.contract import configs, learning, papers, parallel, processes, programs
 
 KILLS = int(os.environ.get("IMAGINAX_KILLS", 1))  # of each system
-CHILDREN = pytest.mark.slow
+SLOW = pytest.mark.slow
 
 
 def test_1_programs_call_no_host(system, figures):
@@ -23,7 +23,7 @@ def test_1_programs_are_traced_once(system, figures):
     figures("1 traces", programs.traces_once(system))
 
 
-@CHILDREN
+@SLOW
 def test_2_3_6_a_disturbed_run_comes_to_the_same_end(name, trained, tmp_path, figures):
     figures("2, 3, 6 the same end", processes.same_end(name, trained[1], tmp_path, kills=KILLS))
 
@@ -41,16 +41,18 @@ def _fresh_learner(system):
     return jax.jit(programs.first_state(system))(jax.random.split(jax.random.key(1), 1)).learner
 
 
-@CHILDREN
+@SLOW
 def test_4_devices_and_processes_compute_the_same_gradients(entry, tmp_path, figures):
     figures("4 relative difference", parallel.keeps_gradients(entry, tmp_path))
 
 
+@SLOW
 def test_5_programs_export(system, figures):
     pytest.importorskip("flatbuffers")
     figures("5 exported bytes", programs.exports(system))
 
 
+@SLOW
 def test_6_a_metric_that_is_not_finite_stops_the_run(system, tmp_path, figures):
     figures("6 not finite", learning.stops_at_non_finite(system, tmp_path / "run"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import re
 from pathlib import Path
@@ -32,6 +33,14 @@ def columns(text: str, first_row: str) -> dict[str, dict[str, Any]]:
     (_, *names), *rows = table(text, first_row)
     assert len({row[0] for row in rows}) == len(rows)
     return {name.strip("`"): {row[0]: value(row[i + 1]) for row in rows} for i, name in enumerate(names)}
+
+
+def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted field names -> values."""
+    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    nested = [flat(v, f"{prefix}{k}.") for k, v in fields.items() if dataclasses.is_dataclass(v)]
+    plain = {prefix + k: v for k, v in fields.items() if not dataclasses.is_dataclass(v)}
+    return plain | {k: v for part in nested for k, v in part.items()}
 
 
 def check_links(page: Path, *, least: int, commands: int = 0) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from imaginax.models.ensemble import EnsembleConfig
 from imaginax.models.ensemble_fit import FitConfig
 from imaginax.planners.shooting import ShootingConfig
 from imaginax.systems import pets
-from tests.docs.tables import check_links, columns, table, value
+from tests.docs.tables import check_links, columns, flat, table, value
 
 PAGE = Path(__file__).parents[2] / "docs" / "pets.md"
 TEXT = PAGE.read_text()
@@ -82,14 +81,6 @@ def test_trials_of_preset_gpu():
     words = dict(zip(("cart-pole", "reacher", "pusher", "half-cheetah"), pets.GPU_TRIALS, strict=True))
     found = re.findall(r"(\d+)\s+on the\s+([a-z-]+)", sentence)
     assert {words[word]: int(number) for number, word in found} == pets.GPU_TRIALS
-
-
-def flat(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Dotted field names -> values."""
-    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
-    nested = [flat(v, f"{prefix}{k}.") for k, v in fields.items() if dataclasses.is_dataclass(v)]
-    plain = {prefix + k: v for k, v in fields.items() if not dataclasses.is_dataclass(v)}
-    return plain | {k: v for part in nested for k, v in part.items()}
 
 
 def test_preset_laptop_differs_as_listed():

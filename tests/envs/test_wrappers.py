@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from imaginax.envs import wrappers
-from imaginax.types import Box, ConfigError, Environment, EnvSpec, TimeStep
+from imaginax.types import Box, ConfigError, Discrete, Environment, EnvSpec, TimeStep
 
 
 class CounterState(NamedTuple):
@@ -162,3 +163,20 @@ def test_a_reset_in_turn_ignores_its_action_and_loses_no_observation():
     assert [int(state.finished_length) for state, _ in history] == [0, 0, 2, 2, 2, 2, 2, 2]
     assert [float(state.finished_return) for state, _ in history] == [0, 0, 15, 15, 15, 15, 15, 15]
     assert [int(state.running_length) for state, _ in history] == [0, 1, 0, 0, 1, 0, 0, 1]
+
+
+def test_unit_actions_reach_both_bounds():
+    """-1 and 1 are the environment's own bounds, for its rules and for its reward alike."""
+    plain = counter()._replace(reward=lambda observation, action, following: 10 * action[..., 0])
+    env = wrappers.unit_actions(plain)
+    assert (env.spec.action.low, env.spec.action.high) == (-1.0, 1.0)
+    assert field(play(env, 2, jnp.ones(1)), "reward") == [0, 1, 2]
+    assert field(play(env, 2, -jnp.ones(1)), "reward") == [0, 0, 0]
+    np.testing.assert_allclose(env.reward(ONE, jnp.array([[-1.0], [0.0], [1.0]]), ONE), [0.0, 5.0, 10.0])
+    assert wrappers.unit_actions(env) is env
+
+
+def test_unit_actions_need_numbers():
+    env = counter()
+    with pytest.raises(ConfigError, match="counter: only continuous"):
+        wrappers.unit_actions(env._replace(spec=dataclasses.replace(env.spec, action=Discrete(2))))

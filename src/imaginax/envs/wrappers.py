@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from imaginax.types import ConfigError, Environment, State, TimeStep
+from imaginax.types import Box, ConfigError, Environment, State, TimeStep
 
 
 class TimeLimitState(NamedTuple):
@@ -109,6 +109,30 @@ def _step_again(env: Environment, action: Array, carry: tuple[State, TimeStep], 
 def _scaled_reward(env: Environment, scale: int):
     reward = env.reward
     return reward and (lambda *stretch: scale * reward(*stretch))
+
+
+def unit_actions(env: Environment) -> Environment:
+    """Takes actions in [-1, 1], which it stretches to the environment's bounds.
+
+    Raises:
+        ConfigError: for discrete actions.
+    """
+    space = env.spec.action
+    if not isinstance(space, Box):
+        raise ConfigError(f"env {env.spec.name}: only continuous actions can be scaled")
+    if (space.low, space.high) == (-1.0, 1.0):
+        return env
+    middle, half = (space.high + space.low) / 2, (space.high - space.low) / 2
+
+    def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
+        return env.step(state, middle + half * action, key)
+
+    def stretched(observation: Array, action: Array, following: Array) -> Array:
+        assert env.reward is not None
+        return env.reward(observation, middle + half * action, following)
+
+    spec = dataclasses.replace(env.spec, action=Box(space.shape, -1.0, 1.0))
+    return env._replace(spec=spec, step=step, reward=env.reward and stretched)
 
 
 def auto_reset(env: Environment) -> Environment:

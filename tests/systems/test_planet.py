@@ -1,0 +1,127 @@
+"""PlaNet as a system: what it stores, forgets and explores. That it learns is shown by tests/contract."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax import envs
+from imaginax.envs.wrappers import unit_actions
+from imaginax.models.rssm import Belief
+from imaginax.runtime.loop import make_chunk
+from imaginax.systems import planet
+from imaginax.types import Capabilities, ConfigError, Planner, PlanOutput, TimeStep, WorldModel
+
+SMALL = dataclasses.replace(
+    planet.TINY,
+    environments=2,
+    seed_episodes=4,
+    episodes=2,
+    updates=2,
+    batch_size=4,
+    exploration=0.3,
+    planner=dataclasses.replace(planet.TINY.planner, population=20, elites=5, iterations=2),
+)
+STEPS = 21  # of an episode, its reset counted
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Two rounds of random episodes and one that is planned: the system, and the state after each chunk."""
+    system = planet.make(SMALL)
+    states = [jax.jit(system.init)(jax.random.key(0))]
+    for stage in system.schedule:
+        chunk = jax.jit(make_chunk(system, stage))
+        for index in range(stage.chunks):
+            states.append(chunk(states[-1], jnp.int32(index))[0])
+    return system, states
+
+
+def test_replay_holds_the_action_that_led_to_each_observation(run):
+    """Every step but an episode's first is what the linear system makes of the one before."""
+    system, states = run
+    ring = system.replay.data(states[-1].replay)
+    assert int(ring.count) == 3 * STEPS
+    items = jax.tree.map(lambda leaf: np.asarray(leaf)[:, : 3 * STEPS], ring.items)
+    x, action = items.observation, 10.0 * items.action
+    follows = ~items.first[:, 1:]
+    expected = x[:, :-1] @ np.array([[1.0, 0.2], [-0.1, 0.95]]).T + action[:, 1:] @ np.array([[0.02, 0.2]])
+    np.testing.assert_allclose(x[:, 1:][follows], expected[follows], atol=1e-4)
+    cost = x[:, :-1, 0] ** 2 + 0.1 * x[:, :-1, 1] ** 2 + 0.05 * action[:, 1:, 0] ** 2
+    np.testing.assert_allclose(items.reward[:, 1:][follows], -cost[follows], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(items.first.nonzero()[1] % STEPS, STEPS - 1)
+
+
+def test_the_first_episodes_are_random_and_teach_nothing(run):
+    system, states = run
+    actions = np.asarray(system.replay.data(states[2].replay).items.action)[:, : 2 * STEPS]
+    assert np.abs(actions).max() <= 1.0
+    np.testing.assert_allclose([actions.mean(), actions.std()], [0.0, 3**-0.5], atol=0.15)
+    jax.tree.map(np.testing.assert_array_equal, states[0].learner, states[2].learner)
+    assert int(states[2].updates) == 0 and int(states[3].updates) == 2
+
+
+def test_all_is_forgotten_where_an_episode_begins(run):
+    system, states = run
+    state, act = states[-1], jax.jit(system.act)
+    assert np.abs(np.asarray(state.carry.belief.deterministic)).max() > 0
+    fresh = jax.tree.map(jnp.zeros_like, state.carry)
+    begins = state.timestep._replace(first=jnp.ones(2, bool))
+    goes_on = state.timestep._replace(first=jnp.zeros(2, bool))
+    key = jax.random.key(0)
+    used = act(state.learner, state.carry, begins, key)[1]
+    np.testing.assert_array_equal(used, act(state.learner, fresh, begins, key)[1])
+    assert not np.array_equal(used, act(state.learner, state.carry, goes_on, key)[1])
+
+
+def test_exploration_is_normal_around_the_plan_and_within_bounds():
+    n, env = 4096, unit_actions(envs.make("diagnostic_lqr"))
+    belief = Belief(jnp.zeros((n, 1)), jnp.zeros((n, 1)), ())
+    same = lambda params, belief, *rest: belief  # noqa: E731
+    model = WorldModel(
+        init=None, encode=lambda *rest: belief, observe=same, predict=None, decode=None, loss=None, can=None
+    )
+    plan = lambda *rest: (jnp.full((n, 1), 0.5), (), PlanOutput(jnp.zeros(n), jnp.zeros((n, 1, 1))))  # noqa: E731
+    act = planet.make_act(env, model, Planner(Capabilities(), lambda batch: (), plan), 0.3)
+    learner = planet.Learner((), (), jnp.int32(0))
+    zeros, no = jnp.zeros(n), jnp.zeros(n, bool)
+    timestep = TimeStep(jnp.zeros((n, 2)), zeros, zeros, no, no, no)
+    carry = planet.Carry(belief, jnp.zeros((n, 1)), ())
+    action = np.asarray(act(learner, carry, timestep, jax.random.key(0))[1])[:, 0]
+    assert action.max() == 1.0 and action.min() > -1.0
+    np.testing.assert_allclose(np.quantile(action, [0.159, 0.5]), [0.2, 0.5], atol=0.02)
+    np.testing.assert_allclose((action == 1.0).mean(), 0.0478, atol=0.015)  # beyond 5/3 deviations
+
+
+def test_images_are_seen_and_kept_in_bytes():
+    pytest.importorskip("mujoco")
+    system = planet.make(planet.preset("laptop", "control_cartpole_balance"))
+    state = jax.eval_shape(system.init, jax.random.key(0))
+    assert state.timestep.observation.shape == (1, 32, 32, 3)
+    assert state.replay.experience.observation.dtype == jnp.uint8
+    assert system.schedule[1].env_steps == 1001  # that task has no published action repeat
+
+
+def test_presets_hold_actions_as_published():
+    assert planet.preset("paper", "control_walker_walk").action_repeat == 2
+    assert planet.preset("laptop", "control_cheetah_run").action_repeat == 4
+    assert planet.preset("laptop", None).action_repeat == 8
+    with pytest.raises(ConfigError, match="preset paper has settings for"):
+        planet.preset("paper", "control_hopper_hop")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"episodes": 3}, "episodes .3. must be a multiple of environments"),
+        ({"sequence": 2 * STEPS + 1}, "sequence .43. must not be longer"),
+        ({"memory": 20}, "sequence .21. must not be longer"),
+        ({"exploration": -0.1}, "exploration must lie"),
+        ({"env": "diagnostic_chain"}, "continuous actions"),
+    ],
+)
+def test_what_cannot_work_is_refused(changes, name):
+    with pytest.raises(ConfigError, match=name):
+        planet.make(dataclasses.replace(SMALL, **changes))
