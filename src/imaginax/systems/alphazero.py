@@ -138,7 +138,7 @@ LAPTOP = AlphaZeroConfig(
     network=NetworkConfig(
         channels=32, blocks=2, policy_filters=16, value_filters=8, value_hidden=64, momentum=0.95
     ),
-    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(2_400, 3_200)),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(1_600, 2_800)),
 )
 
 # Twenty minutes on one GPU, by an estimate of 10 TFLOP/s in the network: five million moves. Not run yet.
