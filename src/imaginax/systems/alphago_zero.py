@@ -199,23 +199,25 @@ PAPER = AlphaGoZeroConfig(
     optimiser=OptimiserConfig("sgd", rates=(1e-2, 1e-3, 1e-4), boundaries=(400_000, 600_000)),
 )
 
-# Minutes on two cores: a small board, a small network, Adam.
+# Half an hour on two cores: a small board, a small network, Adam; some 670,000 moves of self-play.
 LAPTOP = AlphaGoZeroConfig(
     env="go_5x5",
-    environments=64,
-    warmup=2,
+    environments=256,
+    warmup=1,
     chunks=40,
-    chunk_plies=32,
+    chunk_plies=64,
     updates=64,
-    batch_size=256,
-    window_games=4_000,
+    batch_size=1024,
+    window_games=8_000,
     window_plies=1_000,
     sampled_plies=8,
-    gate_games=40,
+    gate_games=64,
     evaluation=EvaluationConfig("mcts:200", games=40, openings=2),
-    search=SearchConfig("puct", simulations=48, dirichlet_alpha=0.4),
-    network=NetworkConfig(channels=48, blocks=4, value_hidden=64, momentum=0.95),
-    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(1800,)),
+    search=SearchConfig("puct", simulations=32, dirichlet_alpha=0.4),
+    network=NetworkConfig(
+        channels=32, blocks=2, policy_filters=16, value_filters=8, value_hidden=64, momentum=0.95
+    ),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(1_200, 2_000)),
 )
 
 # Twenty-five minutes on one GPU, by an estimate of 10 TFLOP/s in the network: two million moves. Not run yet.
