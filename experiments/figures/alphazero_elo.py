@@ -1,11 +1,11 @@
-"""AlphaZero Fig. 1: strength against training, with the opponents' lines, on three games.
+"""AlphaZero Fig. 1: strength against training, with the opponents' lines, on several games.
 
     python experiments/figures/alphazero_elo.py                       draws results/alphazero/elo.png
     python experiments/figures/alphazero_elo.py --run connect_four    trains and measures that game first
 
 A run keeps its network about twelve times; each of them plays every opponent. All results of a game together
 give the Elo ratings (Bradley-Terry), with the random player at 0. In Connect Four the last network's moves
-are also graded by perfect play.
+are also graded by perfect play. Go is played by AlphaGo Zero, the rest by AlphaZero.
 """
 
 from __future__ import annotations
@@ -13,51 +13,69 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from imaginax import cli, envs
+from imaginax import cli, envs, systems
 from imaginax.arena import ladder, strength
 from imaginax.arena.opponents import make_opponent
 from imaginax.runtime import playback, plotting, run
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results" / "alphazero"
+RESULTS = ROOT / "results"
 LOGDIR = ROOT / "runs" / "alphazero-elo"
 SNAPSHOTS = 12  # of a run, about
 GAMES, OPENINGS = 100, 2
 SIMULATIONS = 64  # a move of every match
-OPPONENTS = {  # of every kept network
-    "connect_four": ("random", "minimax:2", "minimax:5"),
-    "othello": ("random", "minimax:2", "mcts:200"),
-    "gardner_chess": ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"),
+
+
+class Experiment(NamedTuple):
+    """One panel of the figure.
+
+    Attributes:
+        system: that learns.
+        opponents: of every kept network; those that are no programs rate each other too.
+        last: opponents of the last network alone, because they are slow.
+        chunks: of the run, if not as in preset `laptop`.
+    """
+
+    system: str
+    opponents: tuple[str, ...]
+    last: tuple[str, ...] = ()
+    chunks: int | None = None
+
+
+EXPERIMENTS = {
+    "connect_four": Experiment(
+        "alphazero", ("random", "minimax:2", "minimax:5"), ("minimax:2:plain", "mcts:1000")
+    ),
+    "othello": Experiment("alphazero", ("random", "greedy", "minimax:2"), ("mcts:200",), 48),
+    "gardner_chess": Experiment(
+        "alphazero", ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"), (), 48
+    ),
+    "go_5x5": Experiment("alphago_zero", ("random", "mcts:200", "gnugo:1"), ("gnugo:10",)),
 }
-LAST = {"connect_four": ("mcts:1000",)}  # of the last one alone: slow opponents
 
 
 def measure(game: str) -> None:
     """Trains on a game, going on with a run that was stopped, and plays the matches."""
-    logdir = LOGDIR / game
-    words = ["train", "alphazero", "--env", game, "--logdir", str(logdir), "--snapshots"]
-    chunks = sum(stage.chunks for stage in _system(game).schedule)
-    if cli.main([*words, str(max(1, chunks // SNAPSHOTS))]):
-        sys.exit("the run failed")
-    trained = playback.load(logdir)
+    wanted, logdir, env = EXPERIMENTS[game], LOGDIR / game, envs.make(game)
+    trained = _train(game, wanted, logdir)
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     assert trained.system.player is not None
-    player, env = trained.system.player(SIMULATIONS), envs.make(game)
+    player = trained.system.player(SIMULATIONS)
     pairings, matches = [], []
-    for name in (*OPPONENTS[game], *LAST.get(game, ())):
+    for name in (*wanted.opponents, *wanted.last):
         match = strength.make_match(env, player, name, games=GAMES, openings=OPENINGS)
-        for snapshot in kept if name in OPPONENTS[game] else kept[-1:]:
-            learner = jax.tree.map(lambda leaf: leaf[0], snapshot.state)
-            found = match(learner, jax.random.key(len(matches)))
+        for snapshot in kept if name in wanted.opponents else kept[-1:]:
+            found = match(_learner(snapshot), jax.random.key(len(matches)))
             matches.append({"step": snapshot.step, **found.record()})
             row = (found.score.wins, found.score.draws, found.score.losses)
             pairings.append(ladder.Pairing(f"step {snapshot.step}", name, *row))
             print(snapshot.step, name, row, flush=True)
-    compiled = [name for name in OPPONENTS[game] if name.partition(":")[0] not in strength.PROGRAMS]
+    compiled = [name for name in wanted.opponents if name.partition(":")[0] not in strength.PROGRAMS]
     anchors = [ladder.Entrant(name, make_opponent(name, env)) for name in compiled]
     pairings += ladder.round_robin(env, anchors, jax.random.key(1), games=GAMES, openings=OPENINGS)
     record = plotting.results_record(logdir) | {
@@ -67,15 +85,28 @@ def measure(game: str) -> None:
         "ladder": ladder.ladder(pairings, anchor="random"),
     }
     if game == "connect_four":
-        record["errors"] = _errors(env, player, jax.tree.map(lambda leaf: leaf[0], kept[-1].state))
-    plotting.write_results(RESULTS / f"{game}.json", record)
+        record["errors"] = _errors(env, player, _learner(kept[-1]))
+    plotting.write_results(_result(game), record)
 
 
-def _system(game: str):
-    from imaginax import systems
+def _train(game: str, wanted: Experiment, logdir: Path) -> playback.Trained:
+    """The finished run, made or continued."""
+    entry = systems.entry(wanted.system)
+    first, last = entry.make(entry.preset("laptop", game)).schedule
+    chunks = wanted.chunks or last.chunks
+    words = ["train", wanted.system, "--env", game, "--logdir", str(logdir), "--chunks", str(chunks)]
+    if cli.main([*words, "--snapshots", str(max(1, (first.chunks + chunks) // SNAPSHOTS))]):
+        sys.exit("the run failed")
+    return playback.load(logdir)
 
-    entry = systems.entry("alphazero")
-    return entry.make(entry.preset("laptop", game))
+
+def _learner(snapshot):
+    """Of the run's only seed."""
+    return jax.tree.map(lambda leaf: leaf[0], snapshot.state)
+
+
+def _result(game: str) -> Path:
+    return RESULTS / EXPERIMENTS[game].system / f"{game}.json"
 
 
 def _errors(env, player, learner) -> dict[str, dict[str, float]]:
@@ -92,7 +123,7 @@ def _errors(env, player, learner) -> dict[str, dict[str, float]]:
 
 def results() -> list[Path]:
     """Those that are there."""
-    return [path for game in OPPONENTS if (path := RESULTS / f"{game}.json").exists()]
+    return [path for game in EXPERIMENTS if (path := _result(game)).exists()]
 
 
 def draw() -> Path:
@@ -105,7 +136,7 @@ def draw() -> Path:
         figure = Figure(figsize=(5 * len(files), 4), layout="constrained")
         for axes, path in zip(figure.subplots(1, len(files), squeeze=False)[0], files, strict=True):
             _panel(axes, json.loads(path.read_text()))
-        path = RESULTS / "elo.png"
+        path = RESULTS / "alphazero" / "elo.png"
         figure.savefig(path)
     return path
 
@@ -114,7 +145,7 @@ def _panel(axes, record) -> None:
     ratings = {row["name"]: row for row in record["ladder"]["ratings"]}
     ours = [(one["env_steps"], ratings[f"step {one['step']}"]) for one in record["snapshots"]]
     steps = [step for step, _ in ours]
-    (line,) = axes.plot(steps, [row["elo"] for _, row in ours], marker="o", markersize=3, label="AlphaZero")
+    (line,) = axes.plot(steps, [row["elo"] for _, row in ours], marker="o", markersize=3, label="ours")
     axes.fill_between(
         steps,
         [row["low"] for _, row in ours],
@@ -126,10 +157,14 @@ def _panel(axes, record) -> None:
         if not name.startswith("step"):
             axes.axhline(row["elo"], color="#888888", linestyle="--", linewidth=1)
             axes.annotate(name, (steps[-1], row["elo"]), ha="right", va="bottom", fontsize=8, color="#555555")
-    axes.set(title=record["env"], xlabel="moves of self-play", ylabel="Elo (random player: 0)")
+    axes.set(
+        title=f"{record['env']} ({record['system']})",
+        xlabel="moves of self-play",
+        ylabel="Elo (random player: 0)",
+    )
 
 
 if __name__ == "__main__":
     for name in sys.argv[2:] if "--run" in sys.argv[1:] else ():
         measure(name)
-    print(draw() if results() else f"{RESULTS.relative_to(ROOT)} holds no result yet: --run GAME makes one")
+    print(draw() if results() else "no result yet: --run GAME makes one")

@@ -1,0 +1,151 @@
+"""AlphaGo Zero Fig. 3: self-play beside a network that was taught by people's games, on 9x9.
+
+    python experiments/figures/alphago_zero_human.py                      draws results/alphago_zero/human.png
+    python experiments/figures/alphago_zero_human.py --run GAMES.zip      trains and measures first
+
+GAMES is a folder or an archive of SGF files. The same network learns once from self-play and once from the
+moves and outcomes of those games. Shown over the run of self-play: Elo (the random player at 0) beside that
+of the taught network, with the same search for both; the share of people's moves that each foresees in games
+that neither has seen; and the mean squared error about who won those games.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from imaginax import cli, envs
+from imaginax.arena import ladder
+from imaginax.arena.opponents import make_opponent
+from imaginax.data import go_games
+from imaginax.models import imitation, policy_value
+from imaginax.runtime import playback, plotting, run
+from imaginax.systems.alphago_zero import Champion
+
+ROOT = Path(__file__).parents[2]
+RESULT = ROOT / "results" / "alphago_zero" / "human.json"
+LOGDIR = ROOT / "runs" / "alphago-zero-9x9"
+CHUNKS, EVERY = 16, 2  # of the run of self-play; between two networks that are kept
+UPDATES, BATCH = 2_000, 1_024  # of the taught network
+GAMES, OPENINGS, SIMULATIONS = 60, 4, 64  # of a match
+TEST_POSITIONS = 20_000
+
+
+def measure(path: str) -> None:
+    """Trains both networks, going on with a run that was stopped, and compares them."""
+    words = ["train", "alphago_zero", "--env", "go_9x9", "--logdir", str(LOGDIR), "--chunks", str(CHUNKS)]
+    if cli.main([*words, "--snapshots", str(EVERY)]):
+        sys.exit("the run failed")
+    trained = playback.load(LOGDIR)
+    env, config = envs.make("go_9x9"), trained.system.config
+    taught_on, asked_about = (_positions(part, env) for part in go_games.split(_games(path)))
+    asked_about = jax.tree.map(lambda leaf: leaf[:TEST_POSITIONS], asked_about)
+    network, _ = policy_value.network_in_rules(env, config.network)  # pyright: ignore[reportAttributeAccessIssue]
+    foresight = imitation.make_measure(network, _game(env))
+    taught, curve = _taught(env, network, taught_on, lambda learned: foresight(learned, asked_about))
+    kept = run.snapshots(trained.system, trained.directory, trained.record)
+    champions = [jax.tree.map(lambda leaf: leaf[0], one.state) for one in kept]
+    record = plotting.results_record(LOGDIR) | {
+        "positions": {"taught": len(taught_on.move), "asked": len(asked_about.move)},
+        "taught": curve,
+        "snapshots": [
+            {"step": one.step, **one.progress, **foresight(champion.best, asked_about)._asdict()}
+            for one, champion in zip(kept, champions, strict=True)
+        ],
+        "ladder": _ladder(env, trained, champions, [one.step for one in kept], taught),
+    }
+    plotting.write_results(RESULT, record)
+
+
+def _games(path: str) -> go_games.Games:
+    games, skipped = go_games.read_games(path, 9)
+    print(f"{len(games.moves)} games; left out: {skipped}")
+    return games
+
+
+def _positions(games: go_games.Games, env) -> go_games.Positions:
+    return go_games.positions(games, env)[0]
+
+
+def _game(env):
+    assert env.game is not None
+    return env.game
+
+
+def _taught(env, network, positions: go_games.Positions, look) -> tuple[Any, list[dict[str, float]]]:
+    """Variables of the network that learns from people's games, and its foresight on the way."""
+    rates = (2e-3, 5e-4, 1e-4)
+    config = policy_value.OptimiserConfig("adam", rates, (UPDATES // 2, UPDATES * 3 // 4))
+    update = policy_value.make_update(network, config, _game(env))
+    step = imitation.make_step(update, _game(env), BATCH)
+
+    @jax.jit
+    def some(learner, positions, key):
+        keys = jax.random.split(key, UPDATES // 10)
+        return jax.lax.scan(lambda learner, key: step(learner, positions, key), learner, keys)[0]
+
+    learner = policy_value.init_learner(network, config, jax.random.key(0))
+    curve = []
+    for key in jax.random.split(jax.random.key(1), 10):
+        learner = some(learner, positions, key)
+        curve.append({"updates": int(learner.updates), **look(learner.variables)._asdict()})
+        print(curve[-1], flush=True)
+    return learner.variables, curve
+
+
+def _ladder(env, trained: playback.Trained, champions: list[Champion], steps: list[int], taught) -> Any:
+    """Every kept network and the taught one against each other's anchors: the taught one and chance."""
+    assert trained.system.player is not None
+    player = trained.system.player(SIMULATIONS)
+    entrants = [
+        *(ladder.Entrant(f"step {step}", player, one) for step, one in zip(steps, champions, strict=True)),
+        ladder.Entrant("taught by people", player, champions[-1]._replace(best=taught)),
+        ladder.Entrant("random", make_opponent("random", env)),
+    ]
+    anchors = [entrant.name for entrant in entrants[-3:]]
+    table = ladder.round_robin(
+        env, entrants, jax.random.key(2), games=GAMES, openings=OPENINGS, against=anchors
+    )
+    return ladder.ladder(table, anchor="random")
+
+
+def draw() -> Path:
+    """Three panels: strength, moves foreseen, error about outcomes."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    record = json.loads(RESULT.read_text())
+    ratings = {row["name"]: row for row in record["ladder"]["ratings"]}
+    kept, taught = record["snapshots"], record["taught"][-1]
+    moves = [one["env_steps"] for one in kept]
+    panels = {
+        "Elo (random player: 0)": (
+            [ratings[f"step {one['step']}"]["elo"] for one in kept],
+            ratings["taught by people"]["elo"],
+        ),
+        "people's moves foreseen (%)": (
+            [100 * one["accuracy"] for one in kept],
+            100 * taught["accuracy"],
+        ),
+        "error about people's outcomes": ([one["squared_error"] for one in kept], taught["squared_error"]),
+    }
+    with mpl.rc_context(plotting.style()):
+        figure = Figure(figsize=(13, 4), layout="constrained")
+        for axes, (name, (ours, line)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+            axes.plot(moves, ours, marker="o", markersize=3, label="self-play")
+            axes.axhline(line, color=plotting.COLOURS[1], linestyle="--", label="taught by people's games")
+            axes.set(xlabel="moves of self-play", ylabel=name)
+        axes.legend()
+        path = RESULT.with_suffix(".png")
+        figure.savefig(path)
+    return path
+
+
+if __name__ == "__main__":
+    if "--run" in sys.argv[1:]:
+        measure(sys.argv[-1])
+    print(draw() if RESULT.exists() else "no result yet: --run GAMES makes it")

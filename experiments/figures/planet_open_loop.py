@@ -1,0 +1,151 @@
+"""PlaNet's video prediction: five images are seen, fifty more imagined, with the run of planet_returns.py.
+
+    python experiments/figures/planet_open_loop.py          draws results/planet/open_loop.png
+    python experiments/figures/planet_open_loop.py --run    predicts first; also docs/planet_open_loop.gif
+
+The prediction follows the actions alone, from the beginning of the run's last episodes, where the pole swings
+up. How right it is, is read off its images: the angle of the pole in an image is that of the most similar one
+among images of all places and angles, drawn by the environment.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from imaginax import envs
+from imaginax.envs.control import cartpole
+from imaginax.envs.control.suite import ControlState, environment, still
+from imaginax.envs.pixels import pixels, shrunk
+from imaginax.envs.wrappers import unit_actions
+from imaginax.models.latent_model import latent_model
+from imaginax.models.open_loop import open_loop
+from imaginax.runtime import playback, plotting, video
+from imaginax.types import Trajectory
+
+ROOT = Path(__file__).parents[2]
+RESULT = ROOT / "results" / "planet" / "open_loop.json"
+FRAMES = RESULT.with_name("open_loop_frames.png")
+GIF = ROOT / "docs" / "planet_open_loop.gif"
+LOGDIR = ROOT / "runs" / "planet" / "cartpole_swingup"
+EPISODES, CONTEXT, STEPS = 20, 5, 55
+SHOWN = (0, 2, 4, 5, 10, 15, 20, 30, 40, 54)  # steps in the figure
+SECONDS = 0.08  # of a step: action repeat 8
+PLACES, ANGLES = np.linspace(-1.8, 1.8, 37), np.linspace(-np.pi, np.pi, 180, endpoint=False)
+
+
+def measure() -> None:
+    """Predicts, and reads the angles off what was seen and what was imagined."""
+    trained = playback.load(LOGDIR)
+    config: Any = trained.system.config
+    data = _last_episodes(trained)
+    env = unit_actions(envs.make(config.env, action_repeat=config.action_repeat))
+    model = latent_model(pixels(env, config.image).spec, config.model, config.objective)
+    predict = jax.jit(partial(open_loop, model, context=CONTEXT))
+    means = predict(playback.learner_of(trained).params, data, jax.random.key(0))
+    imagined = np.clip((np.asarray(means) + 0.5) * 255, 0, 255).round().astype(np.uint8)
+    read = _reader(config.image)
+    truth = read(data.observation)
+    frozen = np.repeat(truth[:, CONTEXT - 1 : CONTEXT], STEPS, axis=1)
+    record = plotting.results_record(LOGDIR) | {
+        "context": CONTEXT,
+        "error_degrees": _errors(read(imagined) - truth),
+        "error_degrees_of_no_prediction": _errors(frozen - truth),
+    }
+    plotting.write_results(RESULT, record)
+    rows = [np.concatenate(images[0, SHOWN], axis=1) for images in (data.observation, imagined)]
+    iio.imwrite(FRAMES, np.concatenate(rows))
+    pair = np.concatenate([data.observation, imagined], axis=2)[:3]  # beside each other, of three episodes
+    film = np.concatenate(list(pair), axis=1).repeat(4, axis=1).repeat(4, axis=2)
+    video.write_gif(GIF, film, fps=1 / SECONDS)
+
+
+def _last_episodes(trained: playback.Trained) -> Trajectory:
+    """The first steps of each of the run's last episodes: [B T ...]."""
+    state = jax.tree.map(lambda leaf: leaf[0], trained.restored.state)
+    ring = trained.system.replay.data(state.replay)
+    starts = np.flatnonzero(np.asarray(ring.items.first[0, : int(ring.count)]))
+    starts = starts[starts + STEPS <= int(ring.count)][-EPISODES:]
+    rows = starts[:, None] + np.arange(STEPS)
+    return jax.tree.map(lambda leaf: np.asarray(leaf[0])[rows], ring.items)
+
+
+def _reader(size: int):
+    """Images [B T H W 3] -> angles of the pole [B T], in radians from upright."""
+    task = cartpole.swingup()
+    render, square = environment(task).render, 64 // size
+    assert render is not None
+
+    @jax.jit
+    @jax.vmap
+    def draw(q):
+        return shrunk(render(ControlState(still(task.system, q))), square)
+
+    q = np.stack(np.meshgrid(PLACES, ANGLES, indexing="ij"), -1).reshape(-1, 2).astype(np.float32)
+    images = np.concatenate([np.asarray(draw(jnp.asarray(part))) for part in np.split(q, len(PLACES))])
+    gallery = images.reshape(len(q), -1).astype(np.float32)
+    norms = (gallery**2).sum(1)
+
+    def read(images: np.ndarray) -> np.ndarray:
+        flat = images.reshape(-1, gallery.shape[1]).astype(np.float32)
+        return q[(norms - 2 * flat @ gallery.T).argmin(1), 1].reshape(images.shape[:2])
+
+    return read
+
+
+def _errors(difference: np.ndarray) -> dict[str, list[float]]:
+    """Quartiles over episodes of |difference of angles| at every step, in degrees."""
+    wrapped = np.degrees(np.abs((difference + np.pi) % (2 * np.pi) - np.pi))
+    quartiles = np.quantile(wrapped, (0.25, 0.5, 0.75), axis=0).round(2)
+    return {name: row.tolist() for name, row in zip(("lower", "median", "upper"), quartiles, strict=True)}
+
+
+def draw() -> Path:
+    """Images above, the error of the pole's angle below."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    record, frames = plotting.read_results(RESULT), iio.imread(FRAMES)
+    size = frames.shape[0] // 2
+    with mpl.rc_context(plotting.style()):
+        figure = Figure(figsize=(10, 5.5), layout="constrained")
+        upper, lower = figure.subfigures(2, 1, height_ratios=(2, 2.4))
+        rows = upper.subplots(2, len(SHOWN))
+        for row, name in enumerate(("true", "imagined")):
+            rows[row, 0].set_ylabel(name)
+            for column, axes in enumerate(rows[row]):
+                axes.imshow(frames[row * size : (row + 1) * size, column * size : (column + 1) * size])
+                axes.set(xticks=[], yticks=[])
+                axes.grid(False)
+        for one, step in zip(rows[0], SHOWN, strict=True):
+            one.set_title(f"step {step}" + (" (seen)" if step < CONTEXT else ""), fontsize=8, loc="center")
+        axes = lower.subplots()
+        steps = np.arange(STEPS)
+        for name, label in (
+            ("error_degrees", "imagined"),
+            ("error_degrees_of_no_prediction", "as last seen"),
+        ):
+            error = record[name]
+            (line,) = axes.plot(steps, error["median"], label=label)
+            axes.fill_between(steps, error["lower"], error["upper"], color=line.get_color(), alpha=0.2)
+        axes.axvline(CONTEXT - 0.5, color="#888888", linestyle="--")
+        axes.set(
+            xlabel="step (0.08 s each); images are seen up to the line", ylabel="error of the angle, degrees"
+        )
+        axes.legend()
+        path = RESULT.with_suffix(".png")
+        figure.savefig(path)
+    return path
+
+
+if __name__ == "__main__":
+    if "--run" in sys.argv[1:]:
+        measure()
+    print(draw() if RESULT.exists() else "no result yet: --run makes it")
