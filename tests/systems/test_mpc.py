@@ -35,3 +35,10 @@ def test_presets_are_what_their_names_say(name):
 def test_discrete_actions_are_refused():
     with pytest.raises(ConfigError, match="continuous"):
         mpc.make(mpc.preset("cem", "diagnostic_chain"))
+
+
+def test_planets_search_holds_actions_as_long_as_planet_does():
+    config = mpc.preset("planet", "control_cheetah_run")
+    assert (config.action_repeat, config.planner.method) == (4, "clipped_cem")
+    system = mpc.make(mpc.preset("planet", None))
+    assert system.environment.spec.max_steps == 125  # decisions in 1000 steps of the cart-pole

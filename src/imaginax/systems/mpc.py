@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from imaginax import envs
 from imaginax.compose import compose
 from imaginax.data.replay import item_replay
+from imaginax.envs.control import PLANET_ACTION_REPEAT
 from imaginax.envs.wrappers import privileged, training_environment
 from imaginax.models.rules import rules
 from imaginax.planners.mpc import make_mpc
@@ -24,6 +25,8 @@ from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Stage, System, SystemState
 
+_LEAST = {"action_repeat": 1, "trials": 1, "eval_episodes": 1, "trial_steps": 0}
+
 
 @dataclasses.dataclass(frozen=True)
 class MpcConfig:
@@ -31,6 +34,7 @@ class MpcConfig:
 
     Attributes:
         env: name of the environment (`imaginax list`).
+        action_repeat: steps of the environment for which every action is held.
         trials: episodes that are played.
         trial_steps: steps of a trial; 0 takes the environment's own limit.
         eval_episodes: episodes of the final evaluation.
@@ -38,13 +42,14 @@ class MpcConfig:
     """
 
     env: str = "pets_cartpole"
+    action_repeat: int = 1
     trials: int = 1
     trial_steps: int = 0
     eval_episodes: int = 1
     planner: ShootingConfig = ShootingConfig()
 
     def __post_init__(self):
-        for name, least in (("trials", 1), ("eval_episodes", 1), ("trial_steps", 0)):
+        for name, least in _LEAST.items():
             if not least <= getattr(self, name) < 2**31:
                 raise ConfigError(
                     f"{name} must be at least {least} and below 2^31, got {getattr(self, name)}"
@@ -57,7 +62,9 @@ def make(config: MpcConfig) -> System:
     Raises:
         ConfigError: if the environment and the planner do not fit together.
     """
-    env = privileged(envs.make(config.env, max_steps=config.trial_steps or None))
+    env = privileged(
+        envs.make(config.env, action_repeat=config.action_repeat, max_steps=config.trial_steps or None)
+    )
     model = rules(env)
     planner = make_planner(env.spec, model, config.planner)
     compose(env, model, planner)
@@ -93,6 +100,12 @@ PRESETS = {
     "icem": MpcConfig(planner=ShootingConfig("icem", population=60, elites=10, iterations=3)),
     "mppi": MpcConfig(planner=ShootingConfig("mppi", population=400, iterations=3, temperature=0.1)),
     "random": MpcConfig(planner=ShootingConfig("random", population=2000)),
+    # PlaNet's search and action repeats, for tasks of the control suite: its upper bound.
+    "planet": MpcConfig(
+        env="control_cartpole_swingup",
+        action_repeat=8,
+        planner=ShootingConfig("clipped_cem", 12, population=1000, iterations=10, elites=100),
+    ),
     "tiny": MpcConfig(
         env="diagnostic_lqr",
         trials=16,
@@ -104,7 +117,10 @@ PRESETS = {
 
 def preset(name: str, env: str | None) -> MpcConfig:
     """One of the planners, or `tiny` for the contract suite, on an environment of choice."""
-    return dataclasses.replace(PRESETS[name], env=env or PRESETS[name].env)
+    config = dataclasses.replace(PRESETS[name], env=env or PRESETS[name].env)
+    if name == "planet":
+        config = dataclasses.replace(config, action_repeat=PLANET_ACTION_REPEAT.get(config.env, 1))
+    return config
 
 
 ENTRY = SystemEntry(
