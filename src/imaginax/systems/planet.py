@@ -190,16 +190,28 @@ def make_learn(
     config: PlaNetConfig, model: WorldModel, optimiser: optax.GradientTransformation
 ) -> Callable[..., tuple[Learner, dict[str, Array]]]:
     """(learner, what replay holds, key) -> (learner, metrics): one update."""
+    descend = make_descent(model, optimiser)
 
     def learn(learner: Learner, ring, key):
         key_data, key_loss = jax.random.split(key)
         data = sample_sequences(ring, key_data, batch=config.batch_size, length=config.sequence)
-        gradient, metrics = jax.grad(model.loss, has_aux=True)(learner.params, data, key_loss)
+        return descend(learner, data, key_loss)
+
+    return learn
+
+
+def make_descent(
+    model: WorldModel, optimiser: optax.GradientTransformation
+) -> Callable[..., tuple[Learner, dict[str, Array]]]:
+    """(learner, sequences, key) -> (learner, metrics): one step down the gradient."""
+
+    def descend(learner: Learner, data: Trajectory, key):
+        gradient, metrics = jax.grad(model.loss, has_aux=True)(learner.params, data, key)
         metrics = metrics | {"gradient_norm": optax.tree.norm(gradient)}
         change, state = optimiser.update(gradient, learner.optimiser, learner.params)
         return Learner(optax.apply_updates(learner.params, change), state, learner.updates + 1), metrics
 
-    return learn
+    return descend
 
 
 def make_act(
