@@ -21,11 +21,13 @@ class SelfPlayCarry(NamedTuple):
         search: what the search keeps between moves.
         ply: moves made in each game.
         played: games that were played in each place before; -1 until the first begins.
+        opening: moves at the start of each game that are drawn at random.
     """
 
     search: PyTree
     ply: Int[Array, "N"]
     played: Int[Array, "N"]
+    opening: Int[Array, "N"]
 
 
 class SelfPlay(NamedTuple):
@@ -42,22 +44,23 @@ class SelfPlay(NamedTuple):
 
 
 def make_self_play(
-    model: WorldModel, config: SearchConfig, env: Environment, *, sampled_plies: int
+    model: WorldModel, config: SearchConfig, env: Environment, *, sampled_plies: int, opening_plies: int = 0
 ) -> SelfPlay:
     """Both sides move by a search with noise at its root.
 
     With PUCT the first `sampled_plies` moves of a game are drawn in proportion to visits (temperature 1) and
     later ones are the most visited (Silver et al. 2017, Methods, "Self-play"); a Gumbel search draws its
-    moves itself (Danihelka et al. 2022).
+    moves itself (Danihelka et al. 2022). With `opening_plies` a game begins with 0 to so many moves, their
+    number and they themselves drawn uniformly; what is learned from their positions is what the search found.
     """
     search = make_search(model, config, env)
 
     def init(games: int) -> SelfPlayCarry:
         zeros = jnp.zeros(games, jnp.int32)
-        return SelfPlayCarry(search.init(games), zeros, zeros - 1)
+        return SelfPlayCarry(search.init(games), zeros, zeros - 1, zeros)
 
     def act(params, carry: SelfPlayCarry, timestep: TimeStep, key: Array):
-        key_encode, key_search, key_move = jax.random.split(key, 3)
+        key_encode, key_search, key_move, key_opening = jax.random.split(key, 4)
         kept = search.forget(carry.search, timestep.first)
         ply = jnp.where(timestep.first, 0, carry.ply)
         played = carry.played + timestep.first
@@ -67,10 +70,24 @@ def make_self_play(
         if config.policy == "puct":
             temperature = jnp.where(ply < sampled_plies, 1.0, 0.0)
             action = sample_by_visits(found.visits, temperature, key_move)
+        opening = carry.opening
+        if opening_plies:
+            action, opening = _random_opening(timestep, action, ply, opening, opening_plies, key_opening)
         extras = {"policy": found.policy, "value": found.value, "q": found.q, "played": played}
-        return SelfPlayCarry(search.advance(kept, action), ply + 1, played), action, extras
+        return SelfPlayCarry(search.advance(kept, action), ply + 1, played, opening), action, extras
 
     return SelfPlay(init, act)
+
+
+def _random_opening(
+    timestep: TimeStep, action: Array, ply: Array, opening: Array, most: int, key: Array
+) -> tuple[Array, Array]:
+    """The moves, random ones where a game is still in its opening; and how long its opening is."""
+    key_length, key_move = jax.random.split(key)
+    lengths = jax.random.randint(key_length, opening.shape, 0, most + 1)
+    opening = jnp.where(timestep.first, lengths, opening)
+    anything = sample_by_visits(jnp.asarray(timestep.legal), 1.0, key_move)
+    return jnp.where(ply < opening, anything, action), opening
 
 
 def make_player(

@@ -37,6 +37,8 @@ class SelfPlayConfig:
         search_value: weight in the value's target of what the search expected, beside the outcome of the
             game, which alone the papers take. It varies less between games that begin alike.
         sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
+        opening_plies: a game begins with 0 to so many random moves, to see more kinds of positions; the
+            papers have none.
         evaluation: the match at the end.
         search: of the moves.
         network: policy and value.
@@ -55,13 +57,14 @@ class SelfPlayConfig:
     window_plies: int = 2_000
     search_value: float = 0.0
     sampled_plies: int = 30
+    opening_plies: int = 0
     evaluation: EvaluationConfig = EvaluationConfig()
     search: SearchConfig = SearchConfig()
     network: NetworkConfig = NetworkConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
 
     # Whole numbers that may be other than 1 at the least.
-    least: ClassVar[dict[str, int]] = {"max_plies": 0, "sampled_plies": 0}
+    least: ClassVar[dict[str, int]] = {"max_plies": 0, "sampled_plies": 0, "opening_plies": 0}
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -131,7 +134,13 @@ def make_parts(name: str, config: SelfPlayConfig, *, turn: bool, augment: bool) 
         env,
         network,
         model,
-        game_play.make_self_play(model, config.search, env, sampled_plies=config.sampled_plies),
+        game_play.make_self_play(
+            model,
+            config.search,
+            env,
+            sampled_plies=config.sampled_plies,
+            opening_plies=config.opening_plies,
+        ),
         ply_replay(env, config.window_plies, config.environments),
         step,
         player,
