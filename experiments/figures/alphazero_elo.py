@@ -4,12 +4,14 @@
     python experiments/figures/alphazero_elo.py --run connect_four    trains and measures that game first
 
 A run keeps its network about twelve times; each of them plays every opponent. All results of a game together
-give the Elo ratings (Bradley-Terry), with the random player at 0. In Connect Four the last network's moves
-are also graded by perfect play. Go is played by AlphaGo Zero, the rest by AlphaZero.
+give the Elo ratings (Bradley-Terry), with the random player at 0. The last network also plays with more
+simulations, from the initial position too. In Connect Four its moves are graded by perfect play. Go is played
+by AlphaGo Zero, the rest by AlphaZero.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -29,6 +31,7 @@ LOGDIR = ROOT / "runs" / "alphazero-elo"
 SNAPSHOTS = 12  # of a run, about
 GAMES, OPENINGS = 100, 2
 SIMULATIONS = 64  # a move of every match
+MORE = 600  # those of AlphaZero.jl's matches, for the last network
 
 
 class Experiment(NamedTuple):
@@ -38,24 +41,29 @@ class Experiment(NamedTuple):
         system: that learns.
         opponents: of every kept network; those that are no programs rate each other too.
         last: opponents of the last network alone, because they are slow.
+        more: opponents of the last network with more simulations.
         chunks: of the run, if not as in preset `laptop`.
     """
 
     system: str
     opponents: tuple[str, ...]
     last: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
     chunks: int | None = None
 
 
 EXPERIMENTS = {
     "connect_four": Experiment(
-        "alphazero", ("random", "minimax:2", "minimax:5"), ("minimax:2:plain", "mcts:1000")
+        "alphazero",
+        ("random", "minimax:2", "minimax:5"),
+        ("minimax:2:plain", "mcts:1000"),
+        ("minimax:2", "minimax:5", "mcts:1000"),
     ),
-    "othello": Experiment("alphazero", ("random", "greedy", "minimax:2"), ("mcts:200",), 48),
+    "othello": Experiment("alphazero", ("random", "greedy", "minimax:2"), ("mcts:200",), chunks=48),
     "gardner_chess": Experiment(
-        "alphazero", ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"), (), 48
+        "alphazero", ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"), chunks=48
     ),
-    "go_5x5": Experiment("alphago_zero", ("random", "mcts:200", "gnugo:1"), ("gnugo:10",)),
+    "go_5x5": Experiment("alphago_zero", ("random", "mcts:200", "gnugo:1"), ("gnugo:10",), ("gnugo:1",)),
 }
 
 
@@ -83,10 +91,23 @@ def measure(game: str) -> None:
         "matches": matches,
         "snapshots": [{"step": one.step, **one.progress} for one in kept],
         "ladder": ladder.ladder(pairings, anchor="random"),
+        "more": _with_more_simulations(env, trained, wanted.more, _learner(kept[-1])),
     }
     if game == "connect_four":
         record["errors"] = _errors(env, player, _learner(kept[-1]))
     plotting.write_results(_result(game), record)
+
+
+def _with_more_simulations(env, trained: playback.Trained, opponents: tuple[str, ...], learner) -> list:
+    """Matches of the last network from the initial position, and from random ones."""
+    rows = []
+    player = trained.system.player(MORE)  # pyright: ignore[reportOptionalCall]
+    for openings, name in itertools.product((0, OPENINGS), opponents):
+        match = strength.make_match(env, player, name, games=GAMES, openings=openings)
+        found = match(learner, jax.random.key(len(rows)))
+        rows.append({"simulations": MORE, "openings": openings, **found.record()})
+        print(rows[-1], flush=True)
+    return rows
 
 
 def _train(game: str, wanted: Experiment, logdir: Path) -> playback.Trained:
