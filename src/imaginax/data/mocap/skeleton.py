@@ -14,9 +14,11 @@ BVH it is the NEAR end, which the parent's rotation carries: carrier(j) = parent
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -172,28 +174,43 @@ def forward_kinematics(
     if values.shape[-1] != len(skeleton.channels):
         raise ConfigError(f"values have {values.shape[-1]} channels, the skeleton {len(skeleton.channels)}")
     values = jnp.asarray(values)
-    padded = jnp.concatenate([values, jnp.zeros_like(values[..., :1])], -1)
+    terms = [jnp.asarray(term, values.dtype) for term in _rodrigues(skeleton.turn_axes)]
+    frames = jnp.asarray(skeleton.frames, values.dtype)
+    padded = jnp.concatenate([values, jnp.zeros_like(values[..., :1])], -1)  # 0 for what is no channel
+    local = _local_rotations(padded[..., skeleton.turns], terms, frames)
     offsets = jnp.asarray(skeleton.offsets, values.dtype) + padded[..., skeleton.moves]
-    local = _local_rotations(skeleton, padded)
+    parents, carriers = (tuple(map(int, tree)) for tree in (skeleton.parents, skeleton.carriers))
+    return _chain(local, offsets, parents=parents, carriers=carriers)
+
+
+@jax.jit
+def _local_rotations(
+    degrees: Float[Array, "*B J 3"], terms: list[Float[Array, "J 3 3 3"]], frames: Float[Array, "J 3 3"]
+) -> Float[Array, "*B J 3 3"]:
+    """A M A' of every joint."""
+    angles = jnp.deg2rad(degrees)[..., None, None]
+    cos, sin = jnp.cos(angles), jnp.sin(angles)
+    factors = cos * terms[0] + sin * terms[1] + (1 - cos) * terms[2]
+    turned = _product(_product(factors[..., 0, :, :], factors[..., 1, :, :]), factors[..., 2, :, :])
+    return _product(_product(frames, turned), frames.mT)
+
+
+@functools.partial(jax.jit, static_argnames=("parents", "carriers"))
+def _chain(
+    local: Float[Array, "*B J 3 3"],
+    offsets: Float[Array, "*B J 3"],
+    *,
+    parents: tuple[int, ...],
+    carriers: tuple[int, ...],
+) -> Float[Array, "*B J 3"]:
+    """Positions, from the root outwards."""
     rotations, positions = [], []
-    for joint, (parent, carrier) in enumerate(zip(skeleton.parents, skeleton.carriers, strict=True)):
-        turned = local[..., joint, :, :]
+    for joint, (parent, carrier) in enumerate(zip(parents, carriers, strict=True)):
+        turned, offset = local[..., joint, :, :], offsets[..., joint, :]
         rotations.append(_product(rotations[parent], turned) if parent >= 0 else turned)
-        offset = offsets[..., joint, :]
         carried = _product(rotations[carrier], offset[..., None])[..., 0] if carrier >= 0 else offset
         positions.append(positions[parent] + carried if parent >= 0 else carried)
     return jnp.stack(positions, -2)
-
-
-def _local_rotations(skeleton: Skeleton, padded: Float[Array, "*B E"]) -> Float[Array, "*B J 3 3"]:
-    """A M A' of every joint."""
-    angles = jnp.deg2rad(padded[..., skeleton.turns])
-    cos, sin = jnp.cos(angles)[..., None, None], jnp.sin(angles)[..., None, None]
-    terms = [jnp.asarray(term, padded.dtype) for term in _rodrigues(skeleton.turn_axes)]
-    factors = cos * terms[0] + sin * terms[1] + (1 - cos) * terms[2]
-    turned = _product(_product(factors[..., 0, :, :], factors[..., 1, :, :]), factors[..., 2, :, :])
-    frames = jnp.asarray(skeleton.frames, padded.dtype)
-    return _product(_product(frames, turned), frames.mT)
 
 
 def _rodrigues(axes: Int[np.ndarray, "*S"]) -> list[Float[np.ndarray, "*S 3 3"]]:
