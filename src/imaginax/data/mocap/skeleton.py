@@ -14,7 +14,6 @@ BVH it is the NEAR end, which the parent's rotation carries: carrier(j) = parent
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -95,6 +94,13 @@ class Joint(NamedTuple):
     frame: Float[np.ndarray, "3 3"]
     own: bool
     limits: Float[np.ndarray, "_ 2"]
+
+
+class _Points(NamedTuple):
+    """The joints placed so far, and the world after them."""
+
+    rotations: Float[Array, "E *B 3 3"]
+    positions: Float[Array, "E *B 3"]
 
 
 def assemble(joints: Sequence[Joint], metres: float) -> Skeleton:
@@ -179,8 +185,7 @@ def forward_kinematics(
     padded = jnp.concatenate([values, jnp.zeros_like(values[..., :1])], -1)  # 0 for what is no channel
     local = _local_rotations(padded[..., skeleton.turns], terms, frames)
     offsets = jnp.asarray(skeleton.offsets, values.dtype) + padded[..., skeleton.moves]
-    parents, carriers = (tuple(map(int, tree)) for tree in (skeleton.parents, skeleton.carriers))
-    return _chain(local, offsets, parents=parents, carriers=carriers)
+    return _chain(local, offsets, jnp.asarray(skeleton.parents), jnp.asarray(skeleton.carriers))
 
 
 @jax.jit
@@ -195,22 +200,29 @@ def _local_rotations(
     return _product(_product(frames, turned), frames.mT)
 
 
-@functools.partial(jax.jit, static_argnames=("parents", "carriers"))
+@jax.jit
 def _chain(
     local: Float[Array, "*B J 3 3"],
     offsets: Float[Array, "*B J 3"],
-    *,
-    parents: tuple[int, ...],
-    carriers: tuple[int, ...],
+    parents: Int[Array, "J"],
+    carriers: Int[Array, "J"],
 ) -> Float[Array, "*B J 3"]:
-    """Positions, from the root outwards."""
-    rotations, positions = [], []
-    for joint, (parent, carrier) in enumerate(zip(parents, carriers, strict=True)):
-        turned, offset = local[..., joint, :, :], offsets[..., joint, :]
-        rotations.append(_product(rotations[parent], turned) if parent >= 0 else turned)
-        carried = _product(rotations[carrier], offset[..., None])[..., 0] if carrier >= 0 else offset
-        positions.append(positions[parent] + carried if parent >= 0 else carried)
-    return jnp.stack(positions, -2)
+    """Positions, from the root outwards. The world is one more joint at the end: index -1."""
+    local, offsets = jnp.moveaxis(local, -3, 0), jnp.moveaxis(offsets, -2, 0)
+    world = jnp.broadcast_to(jnp.eye(3, dtype=local.dtype), local[:1].shape)
+    rotations = jnp.concatenate([jnp.zeros_like(local), world])
+    points = _Points(rotations, jnp.zeros_like(rotations[..., 0]))
+    joints = (jnp.arange(len(parents)), parents, carriers, local, offsets)
+    points, _ = lax.scan(_place, points, joints)
+    return jnp.moveaxis(points.positions[:-1], 0, -2)
+
+
+def _place(points: _Points, joint: tuple[Array, ...]) -> tuple[_Points, None]:
+    """Turns and places one joint, whose parent has been placed."""
+    number, parent, carrier, local, offset = joint
+    rotations = points.rotations.at[number].set(_product(points.rotations[parent], local))
+    carried = _product(rotations[carrier], offset[..., None])[..., 0]
+    return _Points(rotations, points.positions.at[number].set(points.positions[parent] + carried)), None
 
 
 def _rodrigues(axes: Int[np.ndarray, "*S"]) -> list[Float[np.ndarray, "*S 3 3"]]:
