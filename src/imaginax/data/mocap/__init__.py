@@ -8,6 +8,7 @@
 `walking` generates a walk where there is no file.
 """
 
+from imaginax.data.mocap import amc, asf, bvh, gaps
 from imaginax.data.mocap.lines import MotionFileError
 from imaginax.data.mocap.preprocessing import PUBLISHED, Prepared, PreprocessingConfig, prepare, restore
 from imaginax.data.mocap.skeleton import Motion, Skeleton, forward_kinematics
@@ -21,7 +22,11 @@ __all__ = [
     "PreprocessingConfig",
     "Skeleton",
     "WalkConfig",
+    "amc",
+    "asf",
+    "bvh",
     "forward_kinematics",
+    "gaps",
     "humanoid",
     "prepare",
     "restore",

@@ -115,8 +115,7 @@ def prepare(motions: Sequence[Motion], config: PreprocessingConfig) -> Prepared:
         if len(part) < 2:
             raise ConfigError(f"at least two frames must be kept of a motion, got {len(part)}")
     kept = _kept(channels, np.concatenate(parts), config)
-    places = [list(kept).index(channels.index(name)) for name in config.velocities if _known(name, channels)]
-    velocities = np.array(places, int)
+    velocities = np.array([_place(name, channels, kept) for name in config.velocities], int)
     rows = []
     for part in parts:
         row = part[:, kept].copy()
@@ -197,7 +196,10 @@ def _kept(
     return np.flatnonzero(keep)
 
 
-def _known(name: str, channels: tuple[str, ...]) -> bool:
+def _place(name: str, channels: tuple[str, ...], kept: Int[np.ndarray, "K"]) -> int:
+    """The column of a channel among those that are kept."""
     if name not in channels:
         raise ConfigError(f"velocities names {name!r}, which is no channel")
-    return True
+    if channels.index(name) not in kept:
+        raise ConfigError(f"velocities names {name!r}, which is left out")
+    return kept.tolist().index(channels.index(name))

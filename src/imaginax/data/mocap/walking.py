@@ -3,7 +3,7 @@
 The angles of hip, knee, ankle and toes are Fourier series of ten points of a stride. The points were drawn
 by hand after the shapes that every textbook of gait shows, then adjusted so that the body moves evenly and
 the swinging foot clears the ground; no measured data is in them. The rest of the body swings as sinusoids.
-The root moves so that the lowest points of the feet are on the ground and do not slide.
+The root moves so that the lowest points of the feet are on the ground and hardly slide.
 """
 
 from __future__ import annotations
