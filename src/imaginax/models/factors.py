@@ -6,10 +6,11 @@ whether even that failed, is reported. Nothing here returns NaN without saying s
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float
 
@@ -36,10 +37,12 @@ class _Attempt(NamedTuple):
     usable: Bool[Array, ""]
 
 
+@jax.custom_jvp
 def factorise(matrix: Float[Array, "N N"]) -> Factor:
     """The factor of matrix + jitter I, with the least jitter of 0, 10, 100, ... rounding errors that works.
 
     A factor is usable if its smallest squared pivot is above the rounding error of the matrix' diagonal.
+    The factor has a derivative, in which the jitter is a constant.
     """
     precision = jnp.finfo(matrix.dtype).eps
     scale = jnp.mean(jnp.diagonal(matrix))
@@ -62,6 +65,17 @@ def factorise(matrix: Float[Array, "N N"]) -> Factor:
     cholesky = jnp.where(last.usable, last.cholesky, identity)
     jitter = jnp.where(last.relative > 0.0, last.relative * scale, 0.0)
     return Factor(cholesky, jitter, ~last.usable)
+
+
+@factorise.defjvp
+def _factorise_tangent(primals, tangents):
+    """dL = L Phi(L^-1 dC L^-T), where Phi keeps the lower triangle and half of the diagonal."""
+    factor = factorise(*primals)
+    half = solve_triangular(factor.cholesky, tangents[0], lower=True)
+    middle = jnp.tril(solve_triangular(factor.cholesky, half.T, lower=True))
+    middle = middle - 0.5 * jnp.diag(jnp.diagonal(middle))
+    nothing: Any = np.zeros((), jax.dtypes.float0)
+    return factor, Factor(factor.cholesky @ middle, jnp.zeros_like(factor.jitter), nothing)
 
 
 def inverse_of(cholesky: Float[Array, "N N"]) -> Float[Array, "N N"]:

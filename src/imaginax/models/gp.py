@@ -1,6 +1,7 @@
 """Exact Gaussian processes, one for each output, on data of fixed capacity.
 
-Rasmussen & Williams 2006, chapter 2. With K the kernel's matrix of the inputs, s its noise variance and y the targets of one output,
+With K the kernel's matrix of the inputs, s the noise variance and y the targets of one output (Rasmussen &
+Williams 2006, chapter 2),
 
     beta = (K + s I)^-1 y        mean(x) = k(x)' beta        variance(x) = k(x, x) - k(x)' (K + s I)^-1 k(x)
 
@@ -90,7 +91,8 @@ def initial(
     names: tuple[kernels.Name, ...], outputs: int, features: int, dtype: Any = jnp.float32
 ) -> Hyperparameters:
     """Before any data: length-scales and signal variance 1, noise variance 0.01."""
-    kernel = kernels.make_kernel(names, jnp.zeros((outputs, features), dtype), jnp.zeros(outputs, dtype))
+    zeros = jnp.zeros((outputs, features), dtype)
+    kernel = kernels.make_kernel(kernels.terms(names), zeros, zeros[:, 0])
     return Hyperparameters(kernel, jnp.full(outputs, math.log(0.01), dtype))
 
 
@@ -153,7 +155,7 @@ def posterior(hyperparameters: Hyperparameters, data: Data) -> Posterior:
     data = clean(data)
     solve = jax.vmap(_solve, (0, None, 1))
     beta, inverse, cholesky, jitter, failed = solve(hyperparameters, data, data.targets)
-    lengthscales, variance = _squared_exponential(hyperparameters.kernel)
+    lengthscales, variance = squared_exponential(hyperparameters.kernel)
     return Posterior(
         data.inputs,
         beta,
@@ -180,7 +182,7 @@ def _solve(hyperparameters: Hyperparameters, data: Data, y: Float[Array, "N"]):
     return beta, inverse, factor.cholesky, factor.jitter, factor.failed
 
 
-def _squared_exponential(kernel: Kernel) -> tuple[Float[Array, "E F"], Float[Array, "E"]]:
+def squared_exponential(kernel: Kernel) -> tuple[Float[Array, "E F"], Float[Array, "E"]]:
     """Length-scales and variance of a kernel that is one squared exponential, otherwise not a number."""
     first = kernel[0]
     if len(kernel) == 1 and isinstance(first, SquaredExponential):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -53,31 +53,43 @@ class Linear(NamedTuple):
 Term = SquaredExponential | Matern32 | Matern52 | Linear
 Kernel = tuple[Term, ...]
 Name = Literal["se", "matern32", "matern52", "linear"]
-STATIONARY = {"se": SquaredExponential, "matern32": Matern32, "matern52": Matern52}
-NAMES = (*STATIONARY, "linear")
+TERMS: dict[str, type[Term]] = {
+    "se": SquaredExponential,
+    "matern32": Matern32,
+    "matern52": Matern52,
+    "linear": Linear,
+}
 
 
-def make_kernel(
-    names: tuple[Name, ...], log_lengthscales: Float[Array, "*E F"], log_variance: Float[Array, "*E"]
-) -> Kernel:
-    """The sum of the named terms, each with these parameters.
-
-    The variance is shared out, so that the sum of the terms has it; a linear term gets such length-scales
-    that its variance is that share at a point one length-scale from the origin along every input.
+def terms(names: tuple[Name, ...]) -> tuple[type[Term], ...]:
+    """The named terms.
 
     Raises:
         ConfigError: if there is no name, or one that is not known.
     """
     if not names:
         raise ConfigError("model.kernels must name at least one kernel")
-    unknown = [name for name in names if name not in NAMES]
+    unknown = [name for name in names if name not in TERMS]
     if unknown:
-        raise ConfigError(f"model.kernels must be of {', '.join(NAMES)}, got {', '.join(unknown)}")
-    share = log_variance - math.log(len(names))
+        raise ConfigError(f"model.kernels must be of {', '.join(TERMS)}, got {', '.join(unknown)}")
+    return tuple(TERMS[name] for name in names)
+
+
+def make_kernel(
+    terms: tuple[type[Term], ...], log_lengthscales: Float[Array, "*E F"], log_variance: Float[Array, "*E"]
+) -> Kernel:
+    """The sum of terms that have these length-scales and, together, this variance.
+
+    The variance is shared out equally. A linear term gets such length-scales that its variance is its share
+    at a point one length-scale from the origin along every input.
+    """
+    share = log_variance - math.log(len(terms))
     slope = log_lengthscales + 0.5 * (math.log(log_lengthscales.shape[-1]) - share[..., None])
-    return tuple(
-        Linear(slope) if name == "linear" else STATIONARY[name](log_lengthscales, share) for name in names
-    )
+
+    def make(term: Any) -> Term:
+        return term(slope) if term is Linear else term(log_lengthscales, share)
+
+    return tuple(make(term) for term in terms)
 
 
 def cross(kernel: Kernel, x: Float[Array, "N F"], z: Float[Array, "M F"]) -> Float[Array, "N M"]:
