@@ -82,7 +82,7 @@ def test_a_sparse_model_learns_the_same(lqr, transitions):
 
 
 def test_a_shooting_planner_plans_in_it(lqr, fitted):
-    """What it finds is better than standing still and nearly as good on the true system as it was imagined."""
+    """Its plan is better than standing still, and on the true system nearly as good as it was imagined."""
     model = gp_dynamics(lqr, EXACT)
     config = ShootingConfig(horizon=8, population=100, elites=10, iterations=4)
     planner = make_planner(lqr.spec, model, config)
