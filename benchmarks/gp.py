@@ -1,11 +1,11 @@
-"""Speed of the exact marginal likelihood and its gradient, beside the machine's own limit and other libraries.
+"""Speed of the marginal likelihood and its gradient, beside the machine's limit and other libraries.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/gp.py
-    OPENBLAS_NUM_THREADS=1 python benchmarks/gp.py --peer .venv-gp/bin/python   and benchmarks/peers/gp_libraries.py
+    OPENBLAS_NUM_THREADS=1 python benchmarks/gp.py --peer .venv-gp/bin/python   and peers/gp_libraries.py
 
-N = 500 rows, 6 inputs, 4 outputs, float32, squared exponential kernel. The work that counts is what a Cholesky
-factor and the inverse from it need for each output, N^3 / 3 + 2 N^3 / 3 operations, over the rate of a large
-matrix product timed beside every repeat. Prints a table and writes results/benchmarks/gp.json.
+N = 500 rows, 6 inputs, 4 outputs, float32, squared exponential kernel. The work that counts is what a
+Cholesky factor and the inverse from it need for each output, N^3 / 3 + 2 N^3 / 3 operations, over the rate
+of a large matrix product timed beside every repeat. Prints a table and writes results/benchmarks/gp.json.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ is that of benchmarks/gp.py: float32, exact, squared exponential kernel with a l
 one process an output. Both libraries are used as their manuals say. They need an environment of their own:
 
     python3 -m venv .venv-gp
-    .venv-gp/bin/pip install torch==2.13.0 gpytorch==1.15.2 gpjax==1.0.0
+    .venv-gp/bin/pip install torch==2.13.0 gpytorch==1.15.2 gpjax==1.0.0 flax
     .venv-gp/bin/python benchmarks/peers/gp_libraries.py
 """
 
