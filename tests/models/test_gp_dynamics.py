@@ -65,12 +65,14 @@ def test_learns_the_dynamics_and_uses_the_tasks_own_reward(lqr, fitted):
     np.testing.assert_allclose(noise, 0.01, rtol=0.5)
 
 
-def test_particles_are_draws_from_the_prediction(lqr, fitted):
-    params, _ = fitted
-    belief, _, o, a = predictions(gp_dynamics(lqr, SAMPLED), params)
+def test_particles_are_draws_from_the_prediction(lqr, transitions):
+    """4000 of them: the mean is within 4 standard errors, with a noise of deviation 0.1."""
+    model, data = gp_dynamics(lqr, SAMPLED), regression_data(lqr, transitions, ROWS, 40)
+    params = model.init(KEY)
+    params = params._replace(posterior=gp.posterior(hyperparameters_of(params.module), data))
+    belief, _, o, a = predictions(model, params)
     seen = gp.predict(params.posterior, jnp.concatenate([o, a], -1))
-    # In float32 the sum k' beta of a nearly linear function cancels to about half the noise's deviation, 0.01.
-    np.testing.assert_allclose(belief.mean(1), o + seen.mean, atol=6e-3)
+    np.testing.assert_allclose(belief.mean(1), o + seen.mean, atol=8e-3)
     np.testing.assert_allclose(belief.var(1), seen.noisy_variance, rtol=0.12)
 
 
@@ -126,7 +128,7 @@ def test_loss_is_that_of_the_module_and_what_it_offers(lqr, transitions, fitted)
 
 
 def test_bad_configurations_are_named():
-    bad = {"capacity": 0, "inducing": 301, "particles": 0, "propagation": "both", "kernels": ("rbf",)}
+    bad = {"capacity": 0, "inducing": 301, "particles": 0, "kernels": ()}
     for field, value in bad.items():
         with pytest.raises(ConfigError, match=f"model.{field}"):
             GPConfig(**{field: value})

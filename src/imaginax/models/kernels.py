@@ -61,7 +61,7 @@ TERMS: dict[str, type[Term]] = {
 }
 
 
-def terms(names: tuple[Name, ...]) -> tuple[type[Term], ...]:
+def terms(names: tuple[str, ...]) -> tuple[type[Term], ...]:
     """The named terms.
 
     Raises:
