@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -141,21 +142,28 @@ def fit_hyperparameters(present: Hyperparameters, data: Data, config: GPFitConfi
     starts = _starts(present, centre, config, key)
     data = clean(data)
 
-    def search(starts: Hyperparameters, centre: Hyperparameters, y: Float[Array, "N"]) -> Minimum:
-        single = data._replace(targets=y[:, None])
+    search = jax.vmap(partial(_searches, data, spread.inputs, config), (1, 0, 1))
+    return _best(present, search(starts, centre, data.targets))
 
-        def objective(hyperparameters: Hyperparameters) -> Float[Array, ""]:
-            one = jax.tree.map(lambda leaf: leaf[None], hyperparameters)
-            value = -log_likelihood(one, single)[0]
-            return value + penalty(hyperparameters, centre, spread.inputs, config)
 
-        find = lambda start: minimise(  # noqa: E731
-            objective, start, steps=config.steps, tolerance=config.tolerance
-        )
-        return jax.vmap(find)(starts)
+def _searches(
+    data: Data,
+    spread: Float[Array, "F"],
+    config: GPFitConfig,
+    starts: Hyperparameters,
+    centre: Hyperparameters,
+    y: Float[Array, "N"],
+) -> Minimum:
+    """How the searches of one output end, [S ...]."""
+    single = data._replace(targets=y[:, None])
 
-    ends = jax.vmap(search, (1, 0, 1))(starts, centre, data.targets)
-    return _best(present, ends)
+    def objective(hyperparameters: Hyperparameters) -> Float[Array, ""]:
+        one = jax.tree.map(lambda leaf: leaf[None], hyperparameters)
+        value = -log_likelihood(one, single)[0]
+        return value + penalty(hyperparameters, centre, spread, config)
+
+    find = partial(minimise, objective, steps=config.steps, tolerance=config.tolerance)
+    return jax.vmap(find)(starts)
 
 
 def penalty(
