@@ -128,12 +128,23 @@ class TimeStep(NamedTuple):
 class Features(NamedTuple):
     """How a learned dynamics model sees an environment (PETS, appendix: pre- and postprocessing).
 
-    All three act on the last axis and accept any leading axes.
+    All three act on the last axis and accept any leading axes. Where `inputs` gives the numbers of the
+    observation that are no angles, then sine and cosine of each of those that are, and the target is the
+    difference, `angles` says which are: then the moments of normally distributed observations are known.
     """
 
     inputs: Callable[[Array], Array]  # observation D -> network input features F
     target: Callable[[Array, Array], Array]  # (observation, next observation) -> regression target D
     apply: Callable[[Array, Array], Array]  # (observation, predicted target) -> next observation
+    angles: tuple[int, ...] | None = None
+
+
+class Limit(NamedTuple):
+    """One number of the observation has to stay between `low` and `high`."""
+
+    index: int
+    low: float = -math.inf
+    high: float = math.inf
 
 
 class Symmetries(NamedTuple):
@@ -173,6 +184,9 @@ class Environment(NamedTuple):
     observations, where the task publishes it: planners with a learned model need it.
     It acts on the last axis and accepts any leading axes.
     `render(state)` gives a uint8 image [H, W, 3].
+    `expected_reward(before, action, after)` gives mean and variance of `reward` where one observation before
+    and one after are normally distributed (`gaussian.Gaussian`).
+    `limits` are what an observation must keep; an episode that breaks one stands still from then on.
 
     An environment that is no JAX program has `host(n, processes=False, render=False)`, which opens n real
     copies (`envs.host_vector.HostVector`); its `init` is a placeholder of the right shapes and its `step`
@@ -190,6 +204,8 @@ class Environment(NamedTuple):
     features: Features | None = None
     host: Callable[..., Any] | None = None
     game: Game | None = None
+    expected_reward: Callable[[Any, Array, Any], tuple[Array, Array]] | None = None
+    limits: tuple[Limit, ...] = ()
 
 
 class Transition(NamedTuple):

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, UInt8
 
 from imaginax.envs import drawing
 from imaginax.envs.physical import difference_features, restart, transition
+from imaginax.gaussian import Gaussian
 from imaginax.types import Box, Discrete, Environment, EnvSpec, TimeStep
 
 LQR_STEPS = 20
@@ -100,8 +101,10 @@ def lqr() -> Environment:
     Episodes start uniformly in [-1, 1]^2; the control [1] is bounded, too widely to matter.
     """
     spec = EnvSpec("diagnostic_lqr", Box((2,)), Box((1,), -LQR_BOUND, LQR_BOUND), max_steps=LQR_STEPS)
-    features = difference_features(lambda observation: observation)
-    return Environment(spec, _lqr_init, _lqr_step, _lqr_draw, lqr_reward, features)
+    features = difference_features(lambda observation: observation, angles=())
+    return Environment(
+        spec, _lqr_init, _lqr_step, _lqr_draw, lqr_reward, features, expected_reward=lqr_expected_reward
+    )
 
 
 def lqr_optimal_return(
@@ -131,6 +134,20 @@ def lqr_reward(
     control = jnp.clip(action[..., 0], -LQR_BOUND, LQR_BOUND)
     state_cost = jnp.einsum("...i,ij,...j->...", observation, jnp.array(LQR_STATE_COST), observation)
     return -(state_cost + LQR_ACTION_COST * control**2)
+
+
+def lqr_expected_reward(
+    before: Gaussian, action: Float[Array, "1"], after: Gaussian
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean and variance of the reward where the state before the step is normally distributed.
+
+    E[x'Qx] = m'Qm + tr(QS),    Var[x'Qx] = 4 m'QSQm + 2 tr(QSQS)
+    """
+    cost = jnp.array(LQR_STATE_COST)
+    weighted = cost @ before.covariance
+    slope = cost @ before.mean
+    mean = lqr_reward(before.mean, action, after.mean) - jnp.trace(weighted)
+    return mean, 4 * slope @ before.covariance @ slope + 2 * jnp.trace(weighted @ weighted)
 
 
 def _lqr_init(key: Array) -> tuple[LqrState, TimeStep]:

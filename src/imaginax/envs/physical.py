@@ -82,12 +82,18 @@ def transition(
     return TimeStep(observation, reward, discount, false, last, false, player=jnp.int32(0))
 
 
-def difference_features(inputs: Callable[[Array], Array]) -> Features:
-    """Network inputs as given; the network predicts by how much the observation changes."""
+def difference_features(inputs: Callable[[Array], Array], angles: tuple[int, ...] | None = None) -> Features:
+    """Network inputs as given; the network predicts by how much the observation changes.
+
+    Args:
+        inputs: observation -> network inputs.
+        angles: see `Features`.
+    """
     return Features(
         inputs=inputs,
         target=lambda observation, next_observation: next_observation - observation,
         apply=lambda observation, target: observation + target,
+        angles=angles,
     )
 
 
