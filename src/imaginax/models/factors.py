@@ -1,0 +1,110 @@
+"""Cholesky factors of covariance matrices, and what Gaussian processes need of them.
+
+A matrix without a usable factor gets more and more variance on its diagonal until it has one. How much, and
+whether even that failed, is reported. Nothing here returns NaN without saying so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import solve_triangular
+from jaxtyping import Array, Bool, Float
+
+MOST_JITTER = 1e-3  # of the mean of the diagonal
+
+
+class Factor(NamedTuple):
+    """A lower Cholesky factor.
+
+    Attributes:
+        cholesky: the factor; the identity where it failed.
+        jitter: what was added to the diagonal.
+        failed: whether there was none.
+    """
+
+    cholesky: Float[Array, "N N"]
+    jitter: Float[Array, ""]
+    failed: Bool[Array, ""]
+
+
+class _Attempt(NamedTuple):
+    cholesky: Float[Array, "N N"]
+    relative: Float[Array, ""]  # jitter over the mean of the diagonal
+    usable: Bool[Array, ""]
+
+
+@jax.custom_jvp
+def factorise(matrix: Float[Array, "N N"]) -> Factor:
+    """The factor of matrix + jitter I, with the least jitter of 0, 10, 100, ... rounding errors that works.
+
+    A factor is usable if its smallest squared pivot is above the rounding error of the matrix' diagonal.
+    The factor has a derivative, in which the jitter is a constant.
+    """
+    precision = jnp.finfo(matrix.dtype).eps
+    scale = jnp.mean(jnp.diagonal(matrix))
+
+    def attempt(relative: Float[Array, ""]) -> _Attempt:
+        shifted = matrix + (relative * scale) * jnp.eye(len(matrix), dtype=matrix.dtype)
+        cholesky = jax.lax.linalg.cholesky(shifted, symmetrize_input=False)
+        pivots = jnp.diagonal(cholesky)
+        # A comparison with NaN is false: a matrix that is not a number has no usable factor.
+        return _Attempt(cholesky, relative, jnp.min(jnp.square(pivots)) > precision * scale)
+
+    def again(last: _Attempt) -> _Attempt:
+        return attempt(jnp.maximum(10.0 * last.relative, 10.0 * precision).astype(matrix.dtype))
+
+    def hopeful(last: _Attempt) -> Bool[Array, ""]:
+        return ~last.usable & (last.relative < 0.5 * MOST_JITTER) & jnp.isfinite(scale)
+
+    last = jax.lax.while_loop(hopeful, again, attempt(jnp.zeros((), matrix.dtype)))
+    identity = jnp.eye(len(matrix), dtype=matrix.dtype)
+    cholesky = jnp.where(last.usable, last.cholesky, identity)
+    jitter = jnp.where(last.relative > 0.0, last.relative * scale, 0.0)
+    return Factor(cholesky, jitter, ~last.usable)
+
+
+@factorise.defjvp
+def _factorise_tangent(primals, tangents):
+    """dL = L Phi(L^-1 dC L^-T), where Phi keeps the lower triangle and half of the diagonal."""
+    factor = factorise(*primals)
+    half = solve_triangular(factor.cholesky, tangents[0], lower=True)
+    middle = jnp.tril(solve_triangular(factor.cholesky, half.T, lower=True))
+    middle = middle - 0.5 * jnp.diag(jnp.diagonal(middle))
+    nothing: Any = np.zeros((), jax.dtypes.float0)
+    return factor, Factor(factor.cholesky @ middle, jnp.zeros_like(factor.jitter), nothing)
+
+
+def inverse_of(cholesky: Float[Array, "N N"]) -> Float[Array, "N N"]:
+    """(L L')^-1, by the inverse of L, so that it is positive semi-definite."""
+    half = solve_triangular(cholesky, jnp.eye(len(cholesky), dtype=cholesky.dtype), lower=True)
+    return half.T @ half
+
+
+@jax.custom_jvp
+def log_density(matrix: Float[Array, "N N"], y: Float[Array, "N"]) -> Float[Array, ""]:
+    """-y' C^-1 y / 2 - log |C| / 2 of a covariance matrix C; minus infinity where it has no factor.
+
+    Its derivative is written out, tr((beta beta' - C^-1) dC) / 2 - beta' dy with beta = C^-1 y, so that the
+    gradient costs one inverse and nothing is differentiated through the factorisation.
+    """
+    factor = factorise(matrix)
+    half = solve_triangular(factor.cholesky, y, lower=True)
+    value = -0.5 * half @ half - jnp.sum(jnp.log(jnp.diagonal(factor.cholesky)))
+    return jnp.where(factor.failed, -jnp.inf, value)
+
+
+@log_density.defjvp
+def _log_density_tangent(primals, tangents):
+    """Value and derivative from one factor; the derivative is zero where there is none."""
+    (matrix, y), (matrix_tangent, y_tangent) = primals, tangents
+    factor = factorise(matrix)
+    inverse = inverse_of(factor.cholesky)
+    beta = jnp.where(factor.failed, 0.0, inverse @ y)
+    value = -0.5 * y @ beta - jnp.sum(jnp.log(jnp.diagonal(factor.cholesky)))
+    weights = jnp.where(factor.failed, 0.0, 0.5 * (jnp.outer(beta, beta) - inverse))
+    tangent = jnp.sum(weights * matrix_tangent) - beta @ y_tangent
+    return jnp.where(factor.failed, -jnp.inf, value), tangent
