@@ -16,9 +16,7 @@ ROOT = np.array([[0.4, 0, 0], [0.2, 0.5, 0], [-0.3, 0.1, 0.6]])
 
 def function(x):
     """Numbers 0 and 2 are angles."""
-    return np.stack(
-        [x[:, 1], np.sin(x[:, 0]), np.cos(x[:, 0]), np.sin(x[:, 2]), np.cos(x[:, 2])], axis=1
-    )
+    return np.stack([x[:, 1], np.sin(x[:, 0]), np.cos(x[:, 0]), np.sin(x[:, 2]), np.cos(x[:, 2])], axis=1)
 
 
 def test_sine_and_cosine_have_the_moments_of_quadrature():

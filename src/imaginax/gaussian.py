@@ -48,8 +48,8 @@ def linear(belief: Gaussian, matrix: Float[Array, "F D"], offset: Array | float 
 def trigonometric(belief: Gaussian, angles: Sequence[int]) -> Joint:
     """y = (every number of x that is no angle, then sine and cosine of each angle).
 
-    These are PILCO's gTrig: exact mean, covariance and input-output covariance. With e = exp(-(v_i + v_j) / 2),
-    c = cov(i, j) and the means m,
+    These are PILCO's gTrig: exact mean, covariance and input-output covariance. With the means m, variances
+    v, c = cov(i, j) and e = exp(-(v_i + v_j) / 2),
 
         cov(sin i, sin j) = e/2 [(exp(c) - 1) cos(m_i - m_j) - (exp(-c) - 1) cos(m_i + m_j)]
         cov(cos i, cos j) = e/2 [(exp(c) - 1) cos(m_i - m_j) + (exp(-c) - 1) cos(m_i + m_j)]

@@ -47,8 +47,8 @@ def textbook(data, at):
     x, y = data
     means, variances = [], []
     for a in range(OUTPUTS):
-        kernel = lambda p, q, a=a: VARIANCE[a] * np.exp(
-            -0.5 * np.sum(((p[:, None] - q) / LENGTHS[a]) ** 2, axis=-1)
+        kernel = lambda p, q, a=a: (
+            VARIANCE[a] * np.exp(-0.5 * np.sum(((p[:, None] - q) / LENGTHS[a]) ** 2, axis=-1))
         )
         across = kernel(at, x)
         solve = np.linalg.solve(kernel(x, x) + NOISE[a] * np.eye(len(x)), np.c_[y[:, a], across.T])

@@ -2,7 +2,8 @@
 
 For every pair (a, b) of outputs, with Lambda = L^-2 and D = Lambda_a + Lambda_b, moment matching needs
 
-    S = sum_ij W_ij exp(k_a(x_i) + k_b(x_j) + z_ij' M z_ij / 2),   z_ij = Lambda_a (x_i - m) + Lambda_b (x_j - m)
+    S = sum_ij W_ij exp(k_a(x_i) + k_b(x_j) + z_ij' M z_ij / 2)
+    z_ij = Lambda_a (x_i - m) + Lambda_b (x_j - m)
 
 and its derivatives. All of them are second moments of (z, 1) under the weights P_ij = W_ij exp(..):
 
@@ -117,7 +118,7 @@ def _side(
     offset: Float[Array, "Q"],
     spread: Float[Array, "Q F F"],
 ) -> tuple[Float[Array, "Q N F"], Float[Array, "Q N"]]:
-    """Lambda (x - m), and what the point alone adds to the exponent: k + z' M z / 2 with its own part of z."""
+    """Lambda (x - m), and what a point alone adds to the exponent: k + z' M z / 2 with its part of z."""
     scaled = centred * precision[:, None]
     quadratic = scaled @ spread - centred
     return scaled, offset[:, None] + jnp.sum(scaled * quadratic, axis=-1) / 2
