@@ -40,9 +40,9 @@ class GPConfig:
     Attributes:
         kernels: terms of the covariance function, of se, matern32, matern52 and linear; their sum is taken.
         capacity: rows of data that the processes keep, the newest ones; time grows with its cube.
-        inducing: inducing inputs of a sparse model (FITC), which costs capacity inducing^2; 0 for an exact one.
-        propagation: `mean` moves one particle by the predicted mean, `sample` draws every particle's step from
-            the prediction with its noise, independently of the steps before.
+        inducing: inducing inputs of a sparse model (FITC), which costs capacity inducing^2; 0: an exact one.
+        propagation: `mean` moves one particle by the predicted mean, `sample` draws every particle's step
+            from the prediction with its noise, independently of the steps before.
         particles: of each candidate; `mean` always uses one.
     """
 
@@ -66,7 +66,7 @@ class GPConfig:
 
 
 class GPParams(NamedTuple):
-    """What planning needs: `module` is the Flax module's variables, `posterior` what follows from the data."""
+    """What planning needs: the Flax module's variables, and the posterior that follows from the data."""
 
     module: Any
     posterior: Posterior
@@ -143,7 +143,7 @@ def make_fit(env: Environment, model: GPConfig, config: GPFitConfig) -> Fit:
         present = hyperparameters_of(params.module)
         if model.inducing:
             inducing = gp_sparse.choose(data, model.inducing, key_inducing)
-            fitted = fit_sparse(present, inducing, data, config)
+            fitted = fit_sparse(present, inducing, data, config, key_fit)
             hyperparameters = fitted.hyperparameters
             likelihood = gp_sparse.log_likelihood(hyperparameters, fitted.inducing, data)
             posterior = gp_sparse.posterior(hyperparameters, fitted.inducing, data)

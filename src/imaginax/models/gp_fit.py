@@ -201,11 +201,19 @@ def _best(present: Hyperparameters, ends: Minimum) -> Fitted:
 
 
 class SparseFitted(NamedTuple):
-    """Hyperparameters and inducing inputs that were chosen together, and how the search ended."""
+    """Hyperparameters and inducing inputs that were chosen together.
+
+    Attributes:
+        hyperparameters: of the best start.
+        inducing: of the same start.
+        objective: what was minimised, there.
+        starts: how each search ended.
+    """
 
     hyperparameters: Hyperparameters
     inducing: Inducing
-    end: Minimum
+    objective: Float[Array, ""]
+    starts: Minimum
 
 
 def fit_sparse(
@@ -213,18 +221,20 @@ def fit_sparse(
     inducing: Inducing,
     data: Data,
     config: GPFitConfig,
+    key: Array,
     *,
     inputs_only: bool = False,
 ) -> SparseFitted:
-    """One search that maximises FITC's marginal likelihood, summed over the outputs.
+    """Maximises FITC's marginal likelihood, summed over the outputs which share the inducing inputs.
 
     Args:
-        present: where the search starts.
-        inducing: as well, `gp_sparse.choose` for instance.
+        present: where the first search starts; the others start as those of `fit_hyperparameters`.
+        inducing: where every search starts, `gp_sparse.choose` for instance.
         data: of fixed capacity.
-        config: of the search; its starts are not used.
-        inputs_only: moves the inducing inputs alone, which is PILCO's second stage after a fit of the
-            hyperparameters to an exact process.
+        config: of the searches.
+        key: for the random starts.
+        inputs_only: moves the inducing inputs alone, by one search, which is PILCO's second stage after a fit
+            of the hyperparameters to an exact process.
     """
     spread = spread_of(data)
     centre = heuristic(present.kernel, spread)
@@ -236,8 +246,14 @@ def fit_sparse(
         walls = jax.vmap(penalty, (0, 0, None, None))(hyperparameters, centre, spread.inputs, config)
         return jnp.sum(value + walls)
 
-    start = present, inducing.inputs
-    end = minimise(objective, start, steps=config.steps, tolerance=config.tolerance)
-    sound = jnp.isfinite(end.value)
-    chosen = jax.tree.map(lambda new, old: jnp.where(sound, new, old), end.point, start)
-    return SparseFitted(chosen[0], inducing._replace(inputs=chosen[1]), end)
+    def search(start: Hyperparameters) -> Minimum:
+        point = start, inducing.inputs
+        return minimise(objective, point, steps=config.steps, tolerance=config.tolerance)
+
+    starts = _starts(present, centre, dataclasses.replace(config, starts=1) if inputs_only else config, key)
+    ends = jax.vmap(search)(starts)
+    best = jnp.argmin(ends.value)
+    sound = jnp.isfinite(ends.value[best])
+    choose = lambda end, now: jnp.where(sound, end[best], now)  # noqa: E731
+    hyperparameters, inputs = jax.tree.map(choose, ends.point, (present, inducing.inputs))
+    return SparseFitted(hyperparameters, inducing._replace(inputs=inputs), ends.value[best], ends)

@@ -1,0 +1,49 @@
+"""L-BFGS on functions whose minimum is known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.models.lbfgs import minimise
+
+
+@pytest.fixture(autouse=True)
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+def rosenbrock(point):
+    x, y = point["x"], point["y"]
+    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
+def test_rosenbrock_from_several_starts_at_once():
+    starts = {"x": jnp.array([-1.2, 2.0, 0.0]), "y": jnp.array([1.0, -2.0, 0.0])}
+    found = jax.jit(jax.vmap(lambda start: minimise(rosenbrock, start, steps=100, tolerance=1e-14)))(starts)
+    np.testing.assert_allclose(found.point["x"], 1.0, atol=1e-6)
+    np.testing.assert_allclose(found.point["y"], 1.0, atol=1e-6)
+    assert (found.steps < 60).all() and (found.slope < 1e-4).all()
+
+
+def test_few_steps_are_few():
+    start = {"x": jnp.array(-1.2), "y": jnp.array(1.0)}
+    found = minimise(rosenbrock, start, steps=3, tolerance=0.0)
+    assert found.steps == 3 and found.value < rosenbrock(start)
+    np.testing.assert_allclose(found.value, rosenbrock(found.point))
+
+
+def test_steps_back_from_where_the_objective_is_no_number():
+    """x - log(x) has its minimum at 1 and is no number below 0, where the first full steps end."""
+    found = jax.jit(lambda x: minimise(lambda x: jnp.sum(x - 5 * jnp.log(x)), x, steps=50, tolerance=1e-12))(
+        jnp.array([60.0, 0.01])
+    )
+    np.testing.assert_allclose(found.point, 5.0, rtol=1e-4)
+
+
+def test_a_start_that_is_no_number_is_never_the_best():
+    start = jnp.array([-1.0])
+    found = minimise(lambda x: jnp.sum(jnp.log(x)), start, steps=5, tolerance=0.0)
+    assert found.value == jnp.inf and found.steps == 0
+    np.testing.assert_array_equal(found.point, start)
