@@ -1,4 +1,4 @@
-"""GP-MPC (Kamthe & Deisenroth 2018): `python experiments/gp_mpc.py --help`; the same as `imaginax train gp_mpc`."""
+"""GP-MPC (Kamthe & Deisenroth 2018): `python experiments/gp_mpc.py --help`; as `imaginax train gp_mpc`."""
 
 import sys
 

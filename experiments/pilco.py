@@ -1,4 +1,4 @@
-"""PILCO (Deisenroth & Rasmussen 2011): `python experiments/pilco.py --help`; the same as `imaginax train pilco`."""
+"""PILCO (Deisenroth & Rasmussen 2011): `python experiments/pilco.py --help`; as `imaginax train pilco`."""
 
 import sys
 
