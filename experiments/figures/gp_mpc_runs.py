@@ -11,6 +11,7 @@ import numpy as np
 from imaginax import cli, envs
 from imaginax.envs.gpmpc_trials import judge
 from imaginax.runtime import playback, plotting
+from imaginax.runtime.precision import precision
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "gp_mpc"
@@ -42,8 +43,9 @@ def run(env: str, method: str, *, trials: int, seeds: int) -> Path:
     if cli.main(["train", system, "--preset", "laptop", *options, *words]):
         sys.exit("the run failed")
     trained = playback.load(logdir)
-    items, _ = jax.vmap(trained.system.replay.data)(trained.restored.state.replay)
-    seen = np.asarray(items.next_observation)
+    with precision(trained.system):
+        items, _ = jax.vmap(trained.system.replay.data)(trained.restored.state.replay)
+        seen = np.asarray(items.next_observation)
     steps = trained.system.environment.spec.max_steps
     found = judge(envs.make(env), seen.reshape(len(seen), -1, steps, seen.shape[-1]))
     extra = {name: value.tolist() for name, value in found._asdict().items()}

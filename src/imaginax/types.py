@@ -7,9 +7,8 @@ Shape letters used in annotations and docstrings:
     H  planning horizon   A  action features     D  observation features
     Z  latent features    S  seeds               F  network input features
 
-Environments and their parts are written for ONE state; `jax.vmap` batches them
-in one visible place (`envs.wrappers.vectorise`). World models and planners are
-batched: everything that varies has a leading axis `B`.
+Environments and their parts are written for ONE state; `envs.wrappers.vectorise` batches them. World models
+and planners are batched: everything that varies has a leading axis `B`.
 """
 
 from __future__ import annotations
@@ -106,9 +105,8 @@ class EnvSpec:
 class TimeStep(NamedTuple):
     """What the agent is told after a reset or a step.
 
-    `discount` is 0 after a true termination and 1 otherwise, so a truncated
-    episode (`last` and `truncated`) still bootstraps. `legal` is None where
-    every action is allowed. `player` is the player to move, 0 for the one who began. After an automatic
+    `discount` is 0 after a true termination and 1 otherwise, so a truncated episode (`last` and
+    `truncated`) still bootstraps. `legal` is None where every action is allowed. `player` is the player to move, 0 for the one who began. After an automatic
     reset `observation` is the first one of the new episode and `final_observation`
     what the last step really led to; without one the two are the same, or
     `final_observation` is None.
@@ -128,23 +126,14 @@ class TimeStep(NamedTuple):
 class Features(NamedTuple):
     """How a learned dynamics model sees an environment (PETS, appendix: pre- and postprocessing).
 
-    All three act on the last axis and accept any leading axes. Where `inputs` gives the numbers of the
-    observation that are no angles, then sine and cosine of each of those that are, and the target is the
-    difference, `angles` says which are: then the moments of normally distributed observations are known.
+    All three act on the last axis, with any leading axes. `angles` are given where `inputs` are the other
+    numbers, then (sine, cosine) of each angle, and the target is the difference.
     """
 
     inputs: Callable[[Array], Array]  # observation D -> network input features F
     target: Callable[[Array, Array], Array]  # (observation, next observation) -> regression target D
     apply: Callable[[Array, Array], Array]  # (observation, predicted target) -> next observation
     angles: tuple[int, ...] | None = None
-
-
-class Limit(NamedTuple):
-    """One number of the observation has to stay between `low` and `high`."""
-
-    index: int
-    low: float = -math.inf
-    high: float = math.inf
 
 
 class Symmetries(NamedTuple):
@@ -180,13 +169,11 @@ class Game(NamedTuple):
 class Environment(NamedTuple):
     """The true rules of a game or of a physical system, as pure functions of one state.
 
-    `reward(observation, action, next_observation)` is the task's reward written on
+    `reward(observation, action, next_observation)`, on the last axis, is the task's reward written on
     observations, where the task publishes it: planners with a learned model need it.
-    It acts on the last axis and accepts any leading axes.
     `render(state)` gives a uint8 image [H, W, 3].
-    `expected_reward(before, action, after)` gives mean and variance of `reward` where one observation before
-    and one after are normally distributed (`gaussian.Gaussian`).
-    `limits` are what an observation must keep; an episode that breaks one stands still from then on.
+    `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
+    `limits`: the `envs.limits.Limit` that observations must keep.
 
     An environment that is no JAX program has `host(n, processes=False, render=False)`, which opens n real
     copies (`envs.host_vector.HostVector`); its `init` is a placeholder of the right shapes and its `step`
@@ -205,7 +192,7 @@ class Environment(NamedTuple):
     host: Callable[..., Any] | None = None
     game: Game | None = None
     expected_reward: Callable[[Any, Array, Any], tuple[Array, Array]] | None = None
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[Any, ...] = ()
 
 
 class Transition(NamedTuple):
@@ -290,10 +277,7 @@ class WorldModel(NamedTuple):
 
 
 class PlanOutput(NamedTuple):
-    """What a planner found, besides its action.
-
-    `value` [B] is the predicted return of the plan it settled on, `plan` its actions.
-    """
+    """What a planner found, besides its action: the predicted return [B] of its plan, and the plan's actions."""
 
     value: Float[Array, "*#B"]
     plan: PyTree

@@ -9,8 +9,7 @@ import pytest
 
 from imaginax import envs
 from imaginax.envs import gpmpc
-from imaginax.envs.limits import outside
-from imaginax.types import Limit
+from imaginax.envs.limits import Limit, outside
 
 
 def test_outside_is_beyond_either_bound_and_not_on_it():

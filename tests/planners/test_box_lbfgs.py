@@ -59,7 +59,7 @@ def test_a_batch_is_its_members():
             objective = jax.value_and_grad(rosenbrock)
             return minimise_in_box(objective, start, (-2.0, 2.0), evaluations=40).point
 
-        both, alone = jax.vmap(run)(starts), run(starts[1])
+        both, alone = np.asarray(jax.vmap(run)(starts)), run(starts[1])
     np.testing.assert_allclose(both[1], alone, rtol=1e-9)
 
 

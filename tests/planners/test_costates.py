@@ -36,6 +36,7 @@ def test_gradient_and_first_costate():
         start = jax.tree.map(jnp.float64, START)
         found = jax.jit(differentiate, static_argnums=0)(stage, start, controls, weights)
         value, slopes = jax.value_and_grad(roll_out, argnums=(0, 1))(start, controls, weights)
+        found, slopes = jax.tree.map(np.asarray, (found, slopes))
     np.testing.assert_allclose(found.cost, value, rtol=1e-12)
     np.testing.assert_allclose(found.gradient, slopes[1], rtol=1e-10, atol=1e-14)
     for name in START:

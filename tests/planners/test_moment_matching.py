@@ -11,9 +11,10 @@ import pytest
 
 from imaginax import envs
 from imaginax.envs import diagnostics
+from imaginax.envs.limits import Limit
 from imaginax.gaussian import Gaussian, certain
 from imaginax.planners.moment_matching import MomentPlannerConfig, make_planner, violations
-from imaginax.types import Capabilities, ConfigError, Limit, Prediction, WorldModel
+from imaginax.types import Capabilities, ConfigError, Prediction, WorldModel
 
 NOISE = 0.01
 CONFIG = MomentPlannerConfig(horizon=20, evaluations=120, tolerance=1e-12)
@@ -52,7 +53,7 @@ def solve(config, limits=(), noise=NOISE, start=((0.8, -0.4), (0.3, 0.9))):
         states = [belief]
         for t in range(config.horizon):
             states.append(model.predict((), states[-1], output.plan[:, t], None)[0])
-    return action, warm, output, states[1:]
+    return jax.tree.map(np.asarray, (action, warm, output, states[1:]))
 
 
 def test_the_plan_has_riccatis_value():

@@ -18,6 +18,11 @@ from imaginax.types import ConfigError
 STEPS = 20
 
 
+def _number(leaf):
+    """As numpy, which keeps float64 outside of the scope too; keys stay keys."""
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)
+
+
 @pytest.fixture(scope="module")
 def system():
     return gp_mpc.make(dataclasses.replace(gp_mpc.TINY, online=True, chunk_steps=5, eval_episodes=1))
@@ -32,7 +37,7 @@ def states(system):
         )
         random, control = (jax.jit(make_chunk(system, stage)) for stage in system.schedule)
         begun, _ = random(state, jnp.int32(0))
-        return begun, *control(begun, jnp.int32(0))
+        return jax.tree.map(_number, (begun, *control(begun, jnp.int32(0))))
 
 
 def test_everything_is_float64(states):
@@ -42,7 +47,7 @@ def test_everything_is_float64(states):
 
 
 def test_the_fit_has_all_transitions_of_finished_trials(system, states):
-    posterior, items = states[1].learner.posterior, system.replay.data(states[0].replay)[0]
+    posterior, items = states[1].learner.posterior, jax.tree.map(lambda x: x[0], states[0].replay.experience)
     assert int(posterior.count) == STEPS
     rows = np.concatenate([items.observation[:STEPS], items.action[:STEPS]], axis=1)
     np.testing.assert_allclose(posterior.inputs[:STEPS], rows)

@@ -28,7 +28,7 @@ from jaxtyping import Array, Bool, Float, UInt8
 
 from imaginax.envs import scenes
 from imaginax.envs.integrators import Dynamics, Motion, rk4
-from imaginax.envs.limits import stop_outside
+from imaginax.envs.limits import Limit, stop_outside
 from imaginax.envs.physical import (
     PhysicalState,
     Physics,
@@ -39,7 +39,7 @@ from imaginax.envs.physical import (
 )
 from imaginax.gaussian import Gaussian, Joint, linear, trigonometric
 from imaginax.objectives.saturating import saturating_moments
-from imaginax.types import Box, Environment, EnvSpec, Limit
+from imaginax.types import Box, Environment, EnvSpec
 
 # UCL-SML/pilco-matlab, scenarios/{cartPole,doublePendulum}: settings and dynamics; SI units
 GRAVITY = 9.82

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from imaginax.types import Environment, Limit, State, TimeStep
+from imaginax.types import Environment, State, TimeStep
+
+
+class Limit(NamedTuple):
+    """One number of the observation has to stay between `low` and `high`."""
+
+    index: int
+    low: float = -math.inf
+    high: float = math.inf
 
 
 def outside(limits: Sequence[Limit], observation: Float[Array, "*batch D"]) -> Bool[Array, "*batch"]:

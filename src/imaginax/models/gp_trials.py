@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from imaginax.envs.limits import outside
+from imaginax.envs.limits import Limit, outside
 from imaginax.models import gp
 from imaginax.models.gaussian_dynamics import GaussianTask, inputs
 from imaginax.models.gp_fit import GPFitConfig, fit_hyperparameters
-from imaginax.types import Box, ConfigError, Environment, Limit, Metrics, Stage, TimeStep, Transition
+from imaginax.types import Box, ConfigError, Environment, Metrics, Stage, TimeStep, Transition
 
 
 class GPLearner(NamedTuple):

@@ -23,11 +23,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from imaginax.envs.limits import Limit
 from imaginax.gaussian import Gaussian
 from imaginax.planners.box_lbfgs import minimise_in_box
 from imaginax.planners.costates import differentiate
 from imaginax.planners.shooting import centre, shift
-from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Limit, Planner, PlanOutput, WorldModel
+from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, PlanOutput, WorldModel
 
 Variant = Literal["variance", "mean", "zero_variance"]
 NEEDS = Capabilities(continuous=True, differentiable=True, gaussian_belief=True)

@@ -101,7 +101,8 @@ def lane_of(trained: Trained, lane: int | None = None) -> int:
 def learner_of(trained: Trained, lane: int | None = None) -> PyTree:
     """What one of the agents of a run has learned; see `lane_of`."""
     chosen = lane_of(trained, lane)
-    return jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state.learner)
+    with precision(trained.system):
+        return jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state.learner)
 
 
 def episodes(
@@ -119,7 +120,8 @@ def episodes(
         ConfigError: if there is no such lane.
     """
     chosen = lane_of(trained, lane)
-    state = jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state)
+    with precision(trained.system):
+        state = jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state)
     first = keys(trained, seed)[chosen]
     every = [first, *(jax.random.fold_in(first, i) for i in range(1, count))]
     if trained.system.environment.host is None:
