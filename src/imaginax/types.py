@@ -106,9 +106,9 @@ class TimeStep(NamedTuple):
     """What the agent is told after a reset or a step.
 
     `discount` is 0 after a true termination and 1 otherwise, so a truncated episode (`last` and
-    `truncated`) still bootstraps. `legal` is None where every action is allowed. `player` is the player to move, 0 for the one who began. After an automatic
-    reset `observation` is the first one of the new episode and `final_observation`
-    what the last step really led to; without one the two are the same, or
+    `truncated`) still bootstraps. `legal` is None where every action is allowed. `player` is the player to
+    move, 0 for the one who began. After an automatic reset `observation` is the first one of the new episode
+    and `final_observation` what the last step really led to; without one the two are the same, or
     `final_observation` is None.
     """
 
@@ -277,7 +277,7 @@ class WorldModel(NamedTuple):
 
 
 class PlanOutput(NamedTuple):
-    """What a planner found, besides its action: the predicted return [B] of its plan, and the plan's actions."""
+    """What a planner found, besides its action: its plan's predicted return [B], and the plan's actions."""
 
     value: Float[Array, "*#B"]
     plan: PyTree

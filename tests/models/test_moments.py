@@ -37,7 +37,7 @@ def prepared(data):
     """With more rows than points, as in a run."""
     x, y = (np.concatenate([part, np.full((ROOM - POINTS, part.shape[1]), 7.0)]) for part in data)
     with jax.enable_x64(True):
-        kernel = kernels.make_kernel(
+        own = kernels.make_kernel(
             (kernels.SquaredExponential,), jnp.log(jnp.array(LENGTHS)), jnp.log(jnp.array(VARIANCE))
         )
         hyperparameters = gp.Hyperparameters(own, jnp.log(jnp.array(NOISE)))
