@@ -34,6 +34,8 @@ from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, Planner, System, SystemState, TimeStep, WorldModel
 
+MOST = 10_000  # trials; an exact process of all their data has to be kept
+
 
 @dataclasses.dataclass(frozen=True)
 class GPMPCConfig:
@@ -59,10 +61,8 @@ class GPMPCConfig:
 
     def __post_init__(self):
         for name, least in (("trials", 1), ("eval_episodes", 1), ("chunk_steps", 0)):
-            if not least <= getattr(self, name) < 2**31:
-                raise ConfigError(
-                    f"{name} must be at least {least} and below 2^31, got {getattr(self, name)}"
-                )
+            if not least <= getattr(self, name) <= MOST:
+                raise ConfigError(f"{name} must lie in [{least}, {MOST}], got {getattr(self, name)}")
 
 
 class Memory(NamedTuple):

@@ -35,6 +35,7 @@ from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, System, SystemState, TimeStep
 
 _STARTS = 1024  # of which the distribution of starts is estimated
+MOST = 10_000  # trials; an exact process of all their data has to be kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +86,8 @@ class PILCOConfig:
 
     def __post_init__(self):
         for name in ("trials", "eval_episodes"):
-            if not 1 <= getattr(self, name) < 2**31:
-                raise ConfigError(f"{name} must be at least 1 and below 2^31, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MOST:
+                raise ConfigError(f"{name} must lie in [1, {MOST}], got {getattr(self, name)}")
 
 
 class Learner(NamedTuple):
