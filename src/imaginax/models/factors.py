@@ -15,6 +15,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float
 
 MOST_JITTER = 1e-3  # of the mean of the diagonal
+SMALLEST = 128  # rows of a triangle that is worth halving
 
 
 class Factor(NamedTuple):
@@ -79,9 +80,36 @@ def _factorise_tangent(primals, tangents):
 
 
 def inverse_of(cholesky: Float[Array, "N N"]) -> Float[Array, "N N"]:
-    """(L L')^-1, by the inverse of L, so that it is positive semi-definite."""
-    half = solve_triangular(cholesky, jnp.eye(len(cholesky), dtype=cholesky.dtype), lower=True)
-    return half.T @ half
+    """(L L')^-1, by the inverse of L, so that it is positive semi-definite up to rounding.
+
+    By halves, which spares the products with the zeros of triangular matrices: 1.4 N^3 operations for large
+    N, where a full triangular solve and a full product are 3 N^3.
+    """
+    return _gram(_triangular_inverse(cholesky))
+
+
+def _triangular_inverse(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
+    """L^-1 of [[A, 0], [C, B]] is [[A^-1, 0], [-B^-1 C A^-1, B^-1]]."""
+    size = len(lower)
+    if not levels or size < SMALLEST:
+        return solve_triangular(lower, jnp.eye(size, dtype=lower.dtype), lower=True)
+    half = size // 2
+    first = _triangular_inverse(lower[:half, :half], levels - 1)
+    second = _triangular_inverse(lower[half:, half:], levels - 1)
+    between = -second @ (lower[half:, :half] @ first)
+    return jnp.block([[first, jnp.zeros((half, size - half), lower.dtype)], [between, second]])
+
+
+def _gram(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
+    """T' T of a lower triangle T = [[A, 0], [C, B]], which is [[A' A + C' C, C' B], [B' C, B' B]]."""
+    size = len(lower)
+    if not levels or size < SMALLEST:
+        return lower.T @ lower
+    half = size // 2
+    first, between, second = lower[:half, :half], lower[half:, :half], lower[half:, half:]
+    corner = between.T @ second
+    upper_left = _gram(first, levels - 1) + between.T @ between
+    return jnp.block([[upper_left, corner], [corner.T, _gram(second, levels - 1)]])
 
 
 @jax.custom_jvp
