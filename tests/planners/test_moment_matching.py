@@ -102,7 +102,7 @@ def test_more_starts_are_never_worse():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("variant", "other"), ("horizon", 0), ("probability", 1.0), ("penalty", 0.0), ("tolerance", -1.0)],
+    [("horizon", 0), ("probability", 1.0), ("penalty", 0.0), ("tolerance", -1.0)],
 )
 def test_impossible_settings_are_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=field):
