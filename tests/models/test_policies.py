@@ -58,7 +58,7 @@ def test_squashed_controls():
 def test_squashed_controls_keep_the_bounds():
     values = policies.squash(jnp.linspace(-9, 9, 1001), 2.0)
     assert float(jnp.abs(values).max()) <= 2.0 + 1e-6
-    np.testing.assert_allclose(policies.squash(jnp.float32(np.pi / 2), 2.0), 2.0, rtol=1e-6)
+    np.testing.assert_allclose(policies.squash(jnp.full(1, np.pi / 2), 2.0), 2.0, rtol=1e-6)
 
 
 def test_a_linear_policy_without_squashing_gives_a_joint_covariance_that_is_exact():
