@@ -7,9 +7,8 @@ Shape letters used in annotations and docstrings:
     H  planning horizon   A  action features     D  observation features
     Z  latent features    S  seeds               F  network input features
 
-Environments and their parts are written for ONE state; `jax.vmap` batches them
-in one visible place (`envs.wrappers.vectorise`). World models and planners are
-batched: everything that varies has a leading axis `B`.
+Environments and their parts are written for ONE state; `envs.wrappers.vectorise` batches them. World models
+and planners are batched: everything that varies has a leading axis `B`.
 """
 
 from __future__ import annotations
@@ -106,11 +105,10 @@ class EnvSpec:
 class TimeStep(NamedTuple):
     """What the agent is told after a reset or a step.
 
-    `discount` is 0 after a true termination and 1 otherwise, so a truncated
-    episode (`last` and `truncated`) still bootstraps. `legal` is None where
-    every action is allowed. `player` is the player to move, 0 for the one who began. After an automatic
-    reset `observation` is the first one of the new episode and `final_observation`
-    what the last step really led to; without one the two are the same, or
+    `discount` is 0 after a true termination and 1 otherwise, so a truncated episode (`last` and
+    `truncated`) still bootstraps. `legal` is None where every action is allowed. `player` is the player to
+    move, 0 for the one who began. After an automatic reset `observation` is the first one of the new episode
+    and `final_observation` what the last step really led to; without one the two are the same, or
     `final_observation` is None.
     """
 
@@ -128,12 +126,14 @@ class TimeStep(NamedTuple):
 class Features(NamedTuple):
     """How a learned dynamics model sees an environment (PETS, appendix: pre- and postprocessing).
 
-    All three act on the last axis and accept any leading axes.
+    All three act on the last axis, with any leading axes. `angles` are given where `inputs` are the other
+    numbers, then (sine, cosine) of each angle, and the target is the difference.
     """
 
     inputs: Callable[[Array], Array]  # observation D -> network input features F
     target: Callable[[Array, Array], Array]  # (observation, next observation) -> regression target D
     apply: Callable[[Array, Array], Array]  # (observation, predicted target) -> next observation
+    angles: tuple[int, ...] | None = None
 
 
 class Symmetries(NamedTuple):
@@ -169,10 +169,11 @@ class Game(NamedTuple):
 class Environment(NamedTuple):
     """The true rules of a game or of a physical system, as pure functions of one state.
 
-    `reward(observation, action, next_observation)` is the task's reward written on
+    `reward(observation, action, next_observation)`, on the last axis, is the task's reward written on
     observations, where the task publishes it: planners with a learned model need it.
-    It acts on the last axis and accepts any leading axes.
     `render(state)` gives a uint8 image [H, W, 3].
+    `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
+    `limits`: the `envs.limits.Limit` that observations must keep.
 
     An environment that is no JAX program has `host(n, processes=False, render=False)`, which opens n real
     copies (`envs.host_vector.HostVector`); its `init` is a placeholder of the right shapes and its `step`
@@ -190,6 +191,8 @@ class Environment(NamedTuple):
     features: Features | None = None
     host: Callable[..., Any] | None = None
     game: Game | None = None
+    expected_reward: Callable[[Any, Array, Any], tuple[Array, Array]] | None = None
+    limits: tuple[Any, ...] = ()
 
 
 class Transition(NamedTuple):
@@ -274,10 +277,7 @@ class WorldModel(NamedTuple):
 
 
 class PlanOutput(NamedTuple):
-    """What a planner found, besides its action.
-
-    `value` [B] is the predicted return of the plan it settled on, `plan` its actions.
-    """
+    """What a planner found, besides its action: its plan's predicted return [B], and the plan's actions."""
 
     value: Float[Array, "*#B"]
     plan: PyTree
@@ -381,6 +381,7 @@ class System(NamedTuple):
     evaluate: (state, key) -> Episodes
     player:   simulations per move (None: the system's own) -> Player whose params are the learner, at its
               strongest; None for a system that plays no game
+    float64:  its programs compute in 64 bits, environment included: `runtime.precision`
     """
 
     name: str
@@ -394,3 +395,4 @@ class System(NamedTuple):
     evaluate: Callable[[SystemState, Array], Episodes]
     schedule: tuple[Stage, ...]
     player: Callable[[int | None], Player] | None = None
+    float64: bool = False

@@ -11,6 +11,7 @@ import pytest
 
 from imaginax.envs import gpmpc
 from imaginax.envs.integrators import Motion, rk4
+from imaginax.gaussian import Gaussian
 
 POINTS = np.linspace(0.0, 1.0, 101)  # along a rod, for Simpson's rule
 WEIGHTS = np.array([1, *[4, 2] * 49, 4, 1]) / 300
@@ -174,3 +175,18 @@ def test_network_inputs_are_pilcos():
     cart, double = (make().features.inputs(seen) for make in (gpmpc.cartpole, gpmpc.double_pendulum))
     np.testing.assert_allclose(cart, [0.5, -1.0, 3.0, sin(2.0), cos(2.0)], rtol=1e-6)
     np.testing.assert_allclose(double, [-1.0, 3.0, sin(0.5), cos(0.5), sin(2.0), cos(2.0)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [gpmpc.cartpole, gpmpc.double_pendulum])
+def test_expected_reward_of_a_belief_is_that_of_samples(make):
+    """Up to what a normal distribution of sine and cosine leaves out, which vanishes with the variance."""
+    env, draw = make(), np.random.default_rng(0)
+    mean = np.array(upright(env)) + [0.1, 0.15, 0.5, -0.5]
+    root = 0.02 * draw.normal(size=(4, 4))
+    samples = jnp.array(mean + draw.normal(size=(100_000, 4)) @ root.T, jnp.float32)
+    action = jnp.zeros(env.spec.action.shape)
+    rewards = np.asarray(env.reward(samples, action, samples), float)
+    belief = Gaussian(jnp.array(mean, jnp.float32), jnp.array(root @ root.T, jnp.float32))
+    expected, variance = env.expected_reward(belief, action, belief)
+    np.testing.assert_allclose(expected, rewards.mean(), rtol=0.02)
+    np.testing.assert_allclose(variance, rewards.var(), rtol=0.15)

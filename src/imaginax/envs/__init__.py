@@ -24,6 +24,8 @@ _FACTORIES = {
     "pendulum": ("pendulum", "pendulum"),
     "gpmpc_cartpole": ("gpmpc", "cartpole"),
     "gpmpc_double_pendulum": ("gpmpc", "double_pendulum"),
+    "gpmpc_cartpole_wall": ("gpmpc", "cartpole_wall"),
+    "gpmpc_double_pendulum_wall": ("gpmpc", "double_pendulum_wall"),
     "diagnostic_bandit": ("diagnostics", "bandit"),
     "diagnostic_lqr": ("diagnostics", "lqr"),
     "diagnostic_chain": ("diagnostics", "chain"),

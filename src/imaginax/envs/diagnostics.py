@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, UInt8
 
 from imaginax.envs import drawing
 from imaginax.envs.physical import difference_features, restart, transition
+from imaginax.gaussian import Gaussian
 from imaginax.types import Box, Discrete, Environment, EnvSpec, TimeStep
 
 LQR_STEPS = 20
@@ -76,8 +77,8 @@ def bandit_reward(
 
 
 def _bandit_init(key: Array) -> tuple[BanditState, TimeStep]:
-    context = jax.random.uniform(key, (1,), jnp.float32, -1.0, 1.0)
-    return BanditState(context, jnp.zeros(1, jnp.float32)), restart(context)
+    context = jax.random.uniform(key, (1,), minval=-1.0, maxval=1.0)
+    return BanditState(context, jnp.zeros(1)), restart(context)
 
 
 def _bandit_step(state: BanditState, action: Array, key: Array) -> tuple[BanditState, TimeStep]:
@@ -100,8 +101,10 @@ def lqr() -> Environment:
     Episodes start uniformly in [-1, 1]^2; the control [1] is bounded, too widely to matter.
     """
     spec = EnvSpec("diagnostic_lqr", Box((2,)), Box((1,), -LQR_BOUND, LQR_BOUND), max_steps=LQR_STEPS)
-    features = difference_features(lambda observation: observation)
-    return Environment(spec, _lqr_init, _lqr_step, _lqr_draw, lqr_reward, features)
+    features = difference_features(lambda observation: observation, angles=())
+    return Environment(
+        spec, _lqr_init, _lqr_step, _lqr_draw, lqr_reward, features, expected_reward=lqr_expected_reward
+    )
 
 
 def lqr_optimal_return(
@@ -133,8 +136,22 @@ def lqr_reward(
     return -(state_cost + LQR_ACTION_COST * control**2)
 
 
+def lqr_expected_reward(
+    before: Gaussian, action: Float[Array, "1"], after: Gaussian
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean and variance of the reward where the state before the step is normally distributed.
+
+    E[x'Qx] = m'Qm + tr(QS),    Var[x'Qx] = 4 m'QSQm + 2 tr(QSQS)
+    """
+    cost = jnp.array(LQR_STATE_COST)
+    weighted = cost @ before.covariance
+    slope = cost @ before.mean
+    mean = lqr_reward(before.mean, action, after.mean) - jnp.trace(weighted)
+    return mean, 4 * slope @ before.covariance @ slope + 2 * jnp.trace(weighted @ weighted)
+
+
 def _lqr_init(key: Array) -> tuple[LqrState, TimeStep]:
-    x = jax.random.uniform(key, (2,), jnp.float32, -1.0, 1.0)
+    x = jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0)
     return LqrState(x), restart(x)
 
 

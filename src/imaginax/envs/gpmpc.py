@@ -10,10 +10,16 @@ of the distance d between the tip and its target, of the state that the control 
 
 Observations list positions, then velocities; angles are not wrapped. PILCO's measurement noise (0.01)
 is not part of these environments.
+
+The tasks with state constraints (section 4.2, Fig. 3) end a trial that breaks one. The cart-pole has a wall
+70 cm to the left of its start. The angle of the double pendulum's inner link has a range of 340 degrees; the
+paper does not say where the other 20 are, here they are around the horizontal on one side, so that the
+inner link must come up on the other.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 
@@ -22,6 +28,7 @@ from jaxtyping import Array, Bool, Float, UInt8
 
 from imaginax.envs import scenes
 from imaginax.envs.integrators import Dynamics, Motion, rk4
+from imaginax.envs.limits import Limit, stop_outside
 from imaginax.envs.physical import (
     PhysicalState,
     Physics,
@@ -30,6 +37,8 @@ from imaginax.envs.physical import (
     physical_environment,
     solve_symmetric,
 )
+from imaginax.gaussian import Gaussian, Joint, linear, trigonometric
+from imaginax.objectives.saturating import saturating_moments
 from imaginax.types import Box, Environment, EnvSpec
 
 # UCL-SML/pilco-matlab, scenarios/{cartPole,doublePendulum}: settings and dynamics; SI units
@@ -44,6 +53,9 @@ SUBSTEPS = 10  # Runge-Kutta steps a control
 EPISODE_STEPS = 30
 CARTPOLE_WIDTH, CARTPOLE_SUCCESS = 0.25, 0.08
 DOUBLE_PENDULUM_WIDTH, DOUBLE_PENDULUM_SUCCESS = 0.5, 0.22
+WALL = -0.7  # metres
+INNER_RANGE = (math.radians(-80.0), math.radians(260.0))  # from upright; it hangs at 180 degrees
+STOPPED_REWARD = -1.0  # after a violation: as if far from the target
 
 
 def cartpole(length: float = LENGTH) -> Environment:
@@ -75,10 +87,22 @@ def cartpole(length: float = LENGTH) -> Environment:
             stops=False,
         )
 
+    def expected_reward(before: Gaussian, action: Array, after: Gaussian) -> tuple[Array, Array]:
+        del before, action
+        seen = trigonometric(after, (1,))  # x, x', theta', sin, cos
+        reach = jnp.array([[1.0, 0, 0, length, 0], [0, 0, 0, 0, -length]])
+        return _expected_reward(seen, reach, (0.0, length), CARTPOLE_WIDTH)
+
     dynamics = functools.partial(cartpole_dynamics, length=length)
     advance = functools.partial(_advance, dynamics)
     physics = Physics(start, advance, _observe, reward, draw)
-    return physical_environment(spec, physics, difference_features(_cartpole_inputs))
+    features = difference_features(_cartpole_inputs, angles=(1,))
+    return physical_environment(spec, physics, features)._replace(expected_reward=expected_reward)
+
+
+def cartpole_wall() -> Environment:
+    """The swing-up with a wall at x = -0.7 m, which ends the trial."""
+    return _limited(cartpole(), "gpmpc_cartpole_wall", Limit(0, low=WALL))
 
 
 def double_pendulum(length: float = LENGTH) -> Environment:
@@ -105,10 +129,22 @@ def double_pendulum(length: float = LENGTH) -> Environment:
         joints = jnp.stack([jnp.zeros(2), links[0], links[0] + links[1]])
         return scenes.link_scene(joints, target=(0.0, 2 * length), torques=state.action / MAX_TORQUE)
 
+    def expected_reward(before: Gaussian, action: Array, after: Gaussian) -> tuple[Array, Array]:
+        del before, action
+        seen = trigonometric(after, (0, 1))  # theta1', theta2', sin, cos, sin, cos
+        reach = length * jnp.array([[0.0, 0, -1, 0, -1, 0], [0, 0, 0, 1, 0, 1]])
+        return _expected_reward(seen, reach, (0.0, 2 * length), DOUBLE_PENDULUM_WIDTH)
+
     dynamics = functools.partial(double_pendulum_dynamics, length=length)
     advance = functools.partial(_advance, dynamics)
     physics = Physics(start, advance, _observe, reward, draw)
-    return physical_environment(spec, physics, difference_features(_double_pendulum_inputs))
+    features = difference_features(_double_pendulum_inputs, angles=(0, 1))
+    return physical_environment(spec, physics, features)._replace(expected_reward=expected_reward)
+
+
+def double_pendulum_wall() -> Environment:
+    """The swing-up with a range of 340 degrees for the inner link, whose end ends the trial."""
+    return _limited(double_pendulum(), "gpmpc_double_pendulum_wall", Limit(0, *INNER_RANGE))
 
 
 def cartpole_dynamics(
@@ -171,6 +207,20 @@ def saturating_cost(
 ) -> Float[Array, "*batch"]:
     """1 - exp(-d^2 / (2 width^2)): 0 at the target, 1 far from it."""
     return 1 - jnp.exp(-_squared_distance(tip, target) / (2 * width**2))
+
+
+def _expected_reward(
+    seen: Joint, reach: Array, target: tuple[float, float], width: float
+) -> tuple[Array, Array]:
+    """Of the tip, which is linear in what `trigonometric` gives."""
+    tip = linear(Gaussian(seen.mean, seen.covariance), reach)
+    mean, variance = saturating_moments(tip.mean, tip.covariance, jnp.array(target), width)
+    return -mean, variance
+
+
+def _limited(env: Environment, name: str, limit: Limit) -> Environment:
+    env = env._replace(spec=dataclasses.replace(env.spec, name=name))
+    return stop_outside(env, (limit,), observe=lambda state: _observe(state.motion), reward=STOPPED_REWARD)
 
 
 def _spec(name: str, action: Box) -> EnvSpec:

@@ -96,7 +96,7 @@ def action_repeat(env: Environment, repeats: int) -> Environment:
         max_steps=-(-env.spec.max_steps // repeats),
         step_seconds=env.spec.step_seconds * repeats,
     )
-    return env._replace(spec=spec, step=step, reward=_scaled_reward(env, repeats))
+    return env._replace(spec=spec, step=step, reward=_scaled_reward(env, repeats), expected_reward=None)
 
 
 def _step_again(env: Environment, action: Array, carry: tuple[State, TimeStep], key: Array):
@@ -132,7 +132,7 @@ def unit_actions(env: Environment) -> Environment:
         return env.reward(observation, middle + half * action, following)
 
     spec = dataclasses.replace(env.spec, action=Box(space.shape, -1.0, 1.0))
-    return env._replace(spec=spec, step=step, reward=env.reward and stretched)
+    return env._replace(spec=spec, step=step, reward=env.reward and stretched, expected_reward=None)
 
 
 def auto_reset(env: Environment) -> Environment:
@@ -265,7 +265,7 @@ def privileged(env: Environment) -> Environment:
         state, timestep = env.step(state, action, key)
         return state, timestep._replace(observation=state)
 
-    return env._replace(init=init, step=step, reward=None, features=None)
+    return env._replace(init=init, step=step, reward=None, features=None, expected_reward=None)
 
 
 def _render_inner(env: Environment):

@@ -1,0 +1,145 @@
+"""L-BFGS in a box, every evaluation one turn of one compiled loop.
+
+A projected quasi-Newton method (Bertsekas 1982): variables that are at a bound and would leave are held,
+the others take an L-BFGS step, and the path is bent at the bounds. A turn evaluates one point and either
+accepts it (Armijo's condition) and finds a new direction, or shortens the step. Searches of a batch
+thus stay in step under `jax.vmap`. The first turn evaluates the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+_ARMIJO = 1e-4
+_SHORTER = 0.3
+_FIRST_MOVE = 0.25  # of the box, for the variable that moves most
+_SMALLEST_STEP = 1e-6
+
+
+class Minimum(NamedTuple):
+    """The best point of a search, its value and how many points were evaluated."""
+
+    point: Float[Array, "V"]
+    value: Float[Array, ""]
+    evaluations: Int[Array, ""]
+
+
+class _Search(NamedTuple):
+    point: Float[Array, "V"]
+    value: Float[Array, ""]
+    gradient: Float[Array, "V"]
+    direction: Float[Array, "V"]
+    step: Float[Array, ""]
+    moves: Float[Array, "L V"]  # differences of points, the newest last; zero where there is none
+    changes: Float[Array, "L V"]  # differences of gradients
+    evaluations: Int[Array, ""]
+    active: Bool[Array, ""]
+
+
+def minimise_in_box(
+    objective: Callable[[Float[Array, "V"]], tuple[Array, Array]],
+    start: Float[Array, "V"],
+    bounds: tuple[float, float],
+    *,
+    evaluations: int,
+    memory: int = 8,
+    tolerance: float = 1e-4,
+) -> Minimum:
+    """Minimises from `start`, which is moved into the box.
+
+    Args:
+        objective: point -> (value, gradient).
+        start: the first point.
+        bounds: of every variable.
+        evaluations: points that may be evaluated, `start` included.
+        memory: L, pairs of differences that are kept.
+        tolerance: ends once an accepted step lowers the value by less than this, relative to its size.
+    """
+    point = jnp.clip(start, *bounds)
+    nothing = jnp.zeros((memory, len(point)), point.dtype)
+    zero, still = jnp.zeros((), jnp.int32), jnp.zeros_like(point)
+    infinite, one = jnp.full((), jnp.inf, point.dtype), jnp.ones((), point.dtype)
+    search = _Search(point, infinite, still, still, one, nothing, nothing, zero, jnp.ones((), bool))
+
+    def turn(search: _Search) -> _Search:
+        return _turn(objective, bounds, tolerance, search)
+
+    def unfinished(search: _Search) -> Bool[Array, ""]:
+        return search.active & (search.evaluations < evaluations)
+
+    found = jax.lax.while_loop(unfinished, turn, search)
+    return Minimum(found.point, found.value, found.evaluations)
+
+
+def _turn(objective: Callable, bounds: tuple[float, float], tolerance: float, search: _Search) -> _Search:
+    candidate = jnp.clip(search.point + search.step * search.direction, *bounds)
+    value, gradient = objective(candidate)
+    move, change = candidate - search.point, gradient - search.gradient
+    good = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+    good &= value <= search.value + _ARMIJO * search.gradient @ move
+    curved = good & (move @ change > 1e-10 * jnp.linalg.norm(move) * jnp.linalg.norm(change))
+    moves, changes = (
+        jnp.where(curved, jnp.concatenate([old[1:], new[None]]), old)
+        for old, new in ((search.moves, move), (search.changes, change))
+    )
+    direction = _direction(candidate, gradient, moves, changes, bounds)
+    step = jnp.where(good, 1.0, _SHORTER * search.step)
+    lowered = search.value - value
+    going = jnp.where(
+        good,
+        (lowered > tolerance * (jnp.abs(value) + tolerance)) & jnp.any(direction != 0),
+        step > _SMALLEST_STEP,
+    )
+    return _Search(
+        jnp.where(good, candidate, search.point),
+        jnp.where(good, value, search.value),
+        jnp.where(good, gradient, search.gradient),
+        jnp.where(good, direction, search.direction),
+        step,
+        moves,
+        changes,
+        search.evaluations + 1,
+        going,
+    )
+
+
+def _free(point: Array, gradient: Array, bounds: tuple[float, float]) -> Bool[Array, "V"]:
+    """Variables that the steepest descent does not push out of the box."""
+    low, high = bounds
+    return ~(((point <= low) & (gradient > 0)) | ((point >= high) & (gradient < 0)))
+
+
+def _direction(
+    point: Array, gradient: Array, moves: Array, changes: Array, bounds: tuple[float, float]
+) -> Float[Array, "V"]:
+    """The L-BFGS direction of the free variables, by the two-loop recursion on them alone."""
+    free = _free(point, gradient, bounds)
+    slope, moves, changes = gradient * free, moves * free, changes * free
+    curvature = jnp.sum(moves * changes, axis=1)
+    usable = curvature > 0
+    weight = jnp.where(usable, 1 / jnp.where(usable, curvature, 1.0), 0.0)
+
+    def down(q: Array, pair: tuple[Array, Array, Array]):
+        move, change, rho = pair
+        alpha = rho * (move @ q)
+        return q - alpha * change, alpha
+
+    def up(r: Array, pair: tuple[Array, Array, Array, Array]):
+        move, change, rho, alpha = pair
+        return r + move * (alpha - rho * (change @ r)), None
+
+    pairs = (moves, changes, weight)
+    q, alphas = jax.lax.scan(down, slope, pairs, reverse=True)
+    squares = jnp.sum(changes**2, axis=1)
+    newest = usable & (jnp.cumsum(usable[::-1])[::-1] == 1)  # the last usable pair
+    scale = jnp.sum(jnp.where(newest, curvature / jnp.where(squares > 0, squares, 1.0), 0.0))
+    largest = jnp.maximum(jnp.max(jnp.abs(slope)), jnp.finfo(slope.dtype).tiny)
+    first = _FIRST_MOVE * (bounds[1] - bounds[0]) / largest
+    r, _ = jax.lax.scan(up, q * jnp.where(scale > 0, scale, first), (*pairs, alphas))
+    downhill = (r * free) @ slope > 0
+    return -jnp.where(downhill, r, slope) * free

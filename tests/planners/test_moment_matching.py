@@ -1,0 +1,109 @@
+"""The planner on a linear model with known optimum, and its chance constraints."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax import envs
+from imaginax.envs import diagnostics
+from imaginax.envs.limits import Limit
+from imaginax.gaussian import Gaussian, certain
+from imaginax.planners.moment_matching import MomentPlannerConfig, make_planner, violations
+from imaginax.types import Capabilities, ConfigError, Prediction, WorldModel
+
+NOISE = 0.01
+CONFIG = MomentPlannerConfig(horizon=20, evaluations=120, tolerance=1e-12)
+LIMIT = Limit(0, high=0.35)
+
+
+def linear_model(noise):
+    """The LQR task on Gaussian beliefs: exact, with noise added to every state."""
+    a, b = jnp.array(diagnostics.LQR_TRANSITION), jnp.array(diagnostics.LQR_CONTROL)
+
+    def step(belief, control):
+        covariance = a @ belief.covariance @ a.T + noise**2 * jnp.eye(2)
+        following = Gaussian(a @ belief.mean + b @ control, covariance)
+        return following, diagnostics.lqr_expected_reward(belief, control, following)[0]
+
+    def predict(params, belief, action, key):
+        following, reward = jax.vmap(step)(belief, action)
+        return following, Prediction(reward, jnp.ones_like(reward))
+
+    def encode(params, observation, key):
+        return certain(observation)
+
+    can = Capabilities(continuous=True, differentiable=True, gaussian_belief=True)
+    decode = lambda params, belief: belief  # noqa: E731
+    return WorldModel(lambda key: (), encode, encode, predict, decode, lambda *_: (jnp.zeros(()), {}), can)
+
+
+def solve(config, limits=(), noise=NOISE, start=((0.8, -0.4), (0.3, 0.9))):
+    spec = envs.make("diagnostic_lqr").spec
+    with jax.enable_x64(True):
+        model = linear_model(noise)
+        planner = make_planner(spec, model, config, limits)
+        belief = model.encode((), jnp.array(start), None)
+        plan = jax.jit(planner.plan)
+        action, warm, output = plan((), belief, planner.init(len(start)), jax.random.key(0), None)
+        states = [belief]
+        for t in range(config.horizon):
+            states.append(model.predict((), states[-1], output.plan[:, t], None)[0])
+    return jax.tree.map(np.asarray, (action, warm, output, states[1:]))
+
+
+def test_the_plan_has_riccatis_value():
+    """Noise adds a constant to the cost, which plans cannot change; bounds do not matter here."""
+    _, _, output, _ = solve(CONFIG, noise=0.0)
+    best = diagnostics.lqr_optimal_return(jnp.array([[0.8, -0.4], [0.3, 0.9]]))
+    np.testing.assert_allclose(output.value, best, rtol=1e-5)
+
+
+def test_the_warm_start_is_the_plan_one_step_later():
+    action, warm, output, _ = solve(CONFIG)
+    np.testing.assert_array_equal(action, output.plan[:, 0])
+    np.testing.assert_array_equal(warm.plan[:, :-1], output.plan[:, 1:])
+    np.testing.assert_array_equal(warm.plan[:, -1], output.plan[:, -1])
+
+
+@pytest.mark.parametrize(("variant", "quantile"), [("variance", 1.645), ("mean", 0.0)])
+def test_limits_are_kept_and_are_active(variant, quantile):
+    """The second start would overshoot the limit: the constrained plan touches it, with the right margin."""
+    config = dataclasses.replace(CONFIG, variant=variant, rounds=8)
+    free = solve(dataclasses.replace(config, constraints=False), (LIMIT,))[3]
+    kept = solve(config, (LIMIT,))[3]
+
+    def worst(states):
+        return max(float(s.mean[1, 0] + quantile * np.sqrt(s.covariance[1, 0, 0])) for s in states)
+
+    assert worst(free) > LIMIT.high + 0.05
+    np.testing.assert_allclose(worst(kept), LIMIT.high, atol=2e-3)
+
+
+def test_the_margin_is_the_normal_quantile():
+    belief = Gaussian(jnp.array([0.2, 0.0]), jnp.diag(jnp.array([0.04, 1.0])))
+    limits = (Limit(0, low=-1.0, high=0.5), Limit(1, low=0.0))
+    found = violations(MomentPlannerConfig(), limits, belief)
+    margin = 1.6448536 * 0.2
+    np.testing.assert_allclose(found, [-1.2 + margin, -0.3 + margin, 1.6448536, -1.0], rtol=1e-4)
+    mean_only = violations(MomentPlannerConfig(variant="mean"), limits, belief)
+    np.testing.assert_allclose(mean_only, [-1.2, -0.3, 0.0, -1.0], atol=1e-6)
+
+
+def test_more_starts_are_never_worse():
+    few = solve(dataclasses.replace(CONFIG, evaluations=4))[2]
+    many = solve(dataclasses.replace(CONFIG, evaluations=4, starts=4))[2]
+    assert np.all(many.value >= few.value - 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("horizon", 0), ("probability", 1.0), ("penalty", 0.0), ("tolerance", -1.0)],
+)
+def test_impossible_settings_are_refused_by_name(field, value):
+    with pytest.raises(ConfigError, match=field):
+        MomentPlannerConfig(**{field: value})
