@@ -381,6 +381,7 @@ class System(NamedTuple):
     evaluate: (state, key) -> Episodes
     player:   simulations per move (None: the system's own) -> Player whose params are the learner, at its
               strongest; None for a system that plays no game
+    float64:  its programs compute in 64 bits, environment included: `runtime.precision`
     """
 
     name: str
@@ -394,3 +395,4 @@ class System(NamedTuple):
     evaluate: Callable[[SystemState, Array], Episodes]
     schedule: tuple[Stage, ...]
     player: Callable[[int | None], Player] | None = None
+    float64: bool = False

@@ -60,13 +60,15 @@ def learn(name: str, state: str, out: str, devices: str) -> int:
     distributed.initialise(devices=int(devices))
     from imaginax import systems
     from imaginax.runtime.compilation import enable_cache
+    from imaginax.runtime.precision import precision
     from tests.contract import parallel
 
     enable_cache()
     system = parallel.system_of(systems.entry(name), parallel.FEW)
     mesh = distributed.make_mesh()
     assert mesh.size == int(devices), mesh
-    learner = parallel.learn_on(mesh, system, Path(state))
+    with precision(system):
+        learner = parallel.learn_on(mesh, system, Path(state))
     if distributed.is_leader():
         parallel.save(Path(out), learner)
     return 0

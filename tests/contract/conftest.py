@@ -38,6 +38,18 @@ def trained(name, tmp_path_factory):
     return logdir, processes.outcome(logdir)
 
 
+@pytest.fixture(autouse=True)
+def wide(request):
+    """A test of a system computes in the precision of the system."""
+    if "name" not in request.fixturenames:
+        yield
+        return
+    from imaginax.runtime.precision import precision
+
+    with precision(request.getfixturevalue("system")):
+        yield
+
+
 @pytest.fixture
 def figures(record_property, name):
     """Keeps the figures of a promise for the table: figures(promise, {what: number})."""

@@ -43,6 +43,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Measures, prints and perhaps writes."""
     from imaginax import systems
     from imaginax.runtime import bench
+    from imaginax.runtime.precision import precision
 
     names = list(systems.SYSTEMS) if options.system == "all" else [options.system]
     chosen = [_system(systems.entry(name), options) for name in names]
@@ -53,9 +54,10 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     )
     for preset, system in chosen:
         rows = []
-        for row in bench.measure(system, repeats=options.repeats):
-            print(_line(system.name, row), flush=True)
-            rows.append(row._asdict())
+        with precision(system):
+            for row in bench.measure(system, repeats=options.repeats):
+                print(_line(system.name, row), flush=True)
+                rows.append(row._asdict())
         env = system.environment.spec.name
         results.append({"system": system.name, "preset": preset, "env": env, "programs": rows})
     rates = [row["matrix_flops_per_s"] for result in results for row in result["programs"]]

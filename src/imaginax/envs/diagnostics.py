@@ -76,8 +76,8 @@ def bandit_reward(
 
 
 def _bandit_init(key: Array) -> tuple[BanditState, TimeStep]:
-    context = jax.random.uniform(key, (1,), jnp.float32, -1.0, 1.0)
-    return BanditState(context, jnp.zeros(1, jnp.float32)), restart(context)
+    context = jax.random.uniform(key, (1,), minval=-1.0, maxval=1.0)
+    return BanditState(context, jnp.zeros(1)), restart(context)
 
 
 def _bandit_step(state: BanditState, action: Array, key: Array) -> tuple[BanditState, TimeStep]:
@@ -134,7 +134,7 @@ def lqr_reward(
 
 
 def _lqr_init(key: Array) -> tuple[LqrState, TimeStep]:
-    x = jax.random.uniform(key, (2,), jnp.float32, -1.0, 1.0)
+    x = jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0)
     return LqrState(x), restart(x)
 
 

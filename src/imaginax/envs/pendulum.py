@@ -45,7 +45,7 @@ def pendulum() -> Environment:
 def start(key: Array) -> Motion:
     """Any angle, and a speed between -1 and 1 rad/s, both uniform."""
     low, high = jnp.array([-math.pi, -1.0]), jnp.array([math.pi, 1.0])
-    angle, speed = jax.random.uniform(key, (2,), jnp.float32, low, high)
+    angle, speed = jax.random.uniform(key, (2,), minval=low, maxval=high)
     return Motion(angle, speed)
 
 

@@ -52,7 +52,7 @@ def physical_environment(spec: EnvSpec, physics: Physics, features: Features) ->
 
     def init(key: Array) -> tuple[PhysicalState, TimeStep]:
         motion = physics.start(key)
-        action = jnp.zeros(spec.action.shape, jnp.float32)
+        action = jnp.zeros(spec.action.shape)
         return PhysicalState(motion, action), restart(physics.observe(motion))
 
     def step(state: PhysicalState, action: Array, key: Array) -> tuple[PhysicalState, TimeStep]:
@@ -69,8 +69,7 @@ def physical_environment(spec: EnvSpec, physics: Physics, features: Features) ->
 def restart(observation: PyTree) -> TimeStep:
     """The time step that a reset gives: no reward yet."""
     false = jnp.zeros((), bool)
-    one = jnp.ones((), jnp.float32)
-    return TimeStep(observation, jnp.zeros((), jnp.float32), one, ~false, false, false, player=jnp.int32(0))
+    return TimeStep(observation, jnp.zeros(()), jnp.ones(()), ~false, false, false, player=jnp.int32(0))
 
 
 def transition(
@@ -79,7 +78,7 @@ def transition(
     """The time step that a move gives; `terminal` says that nothing can follow it."""
     false = jnp.zeros((), bool)
     last = false if terminal is None else terminal
-    discount = 1.0 - last.astype(jnp.float32)
+    discount = jnp.where(last, 0.0, jnp.ones(()))
     return TimeStep(observation, reward, discount, false, last, false, player=jnp.int32(0))
 
 
@@ -102,9 +101,7 @@ def solve_symmetric(
 
 
 def gaussian_motion(key: Array, mean: Motion, deviation: Motion) -> Motion:
-    """A start drawn from independent normal distributions, in float32."""
+    """A start drawn from independent normal distributions."""
     leaves, structure = jax.tree.flatten(mean)
     keys = jax.tree.unflatten(structure, list(jax.random.split(key, len(leaves))))
-    return jax.tree.map(
-        lambda m, s, k: m + s * jax.random.normal(k, jnp.shape(m), jnp.float32), mean, deviation, keys
-    )
+    return jax.tree.map(lambda m, s, k: m + s * jax.random.normal(k, jnp.shape(m)), mean, deviation, keys)

@@ -31,7 +31,7 @@ class Search(NamedTuple):
 
 def start(space: Box, config: ShootingConfig, batch: int) -> Float[Array, "B H A"]:
     """The warm start of an episode's first decision: the middle of the action range."""
-    return jnp.full((batch, config.horizon, *space.shape), centre(space), jnp.float32)
+    return jnp.full((batch, config.horizon, *space.shape), centre(space), float)
 
 
 def plan(

@@ -15,6 +15,7 @@ from imaginax.runtime import checkpoint, report, run, run_directory
 from imaginax.runtime import config as configs
 from imaginax.runtime.compilation import compiled, enable_cache
 from imaginax.runtime.driver import make_driver
+from imaginax.runtime.precision import precision
 from imaginax.runtime.run_directory import RunDirectory
 from imaginax.types import ConfigError, System
 
@@ -75,7 +76,8 @@ def keys(trained: Trained, seed: int | None) -> Key[Array, "S"]:
 
 def evaluate(trained: Trained, *, episodes: int, seed: int | None = None) -> report.Evaluation:
     """At least `episodes` episodes of every agent of a run; see `episodes` for `seed`."""
-    with contextlib.closing(make_driver(trained.system, trained.record["seeds"])) as driver:
+    driver = make_driver(trained.system, trained.record["seeds"])
+    with precision(trained.system), contextlib.closing(driver):
         return driver.evaluate(trained.restored.state, keys(trained, seed), episodes)
 
 
@@ -121,9 +123,11 @@ def episodes(
     first = keys(trained, seed)[chosen]
     every = [first, *(jax.random.fold_in(first, i) for i in range(1, count))]
     if trained.system.environment.host is None:
-        program = compiled(trained.system.evaluate, state, first)
+        with precision(trained.system):
+            program = compiled(trained.system.evaluate, state, first)
         for key in every:
-            found = program.call(state, key)
+            with precision(trained.system):
+                found = program.call(state, key)
             yield _first(float(found.returns[0]), found.states)
         return
     with contextlib.closing(make_driver(trained.system, 1)) as driver:
@@ -158,7 +162,8 @@ def frames(system: System, played: Sequence[Episode]) -> UInt8[np.ndarray, "T H 
         for episode in played
         for t in range(len(jax.tree.leaves(episode.states)[0]))
     )
-    return np.concatenate([np.asarray(program(moment)) for moment in moments])
+    with precision(system):
+        return np.concatenate([np.asarray(program(moment)) for moment in moments])
 
 
 def drawable(system: System, played: Sequence[Episode]) -> bool:

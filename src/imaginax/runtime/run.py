@@ -29,6 +29,7 @@ from imaginax.runtime.compilation import enable_cache
 from imaginax.runtime.driver import CompiledDriver, Driver, make_driver
 from imaginax.runtime.loop import ChunkOutput
 from imaginax.runtime.metrics import Logger
+from imaginax.runtime.precision import precision
 from imaginax.runtime.run_directory import RunDirectory, RunError
 from imaginax.types import ConfigError, Stage, System
 
@@ -91,13 +92,15 @@ def train(
     if seeds < 1 or not 0 <= seed < 2**31 - seeds:
         raise ConfigError(f"seeds must be at least 1 and seed not negative, got {seeds} and {seed}")
     mesh = _mesh(devices)
-    memory.check(system, seeds, mesh)
+    with precision(system):
+        memory.check(system, seeds, mesh)
     record = run_directory.describe(system, preset=preset, seeds=seeds, seed=seed)
     open_run = partial(run_directory.open_run, logdir, record, override_config=override_config)
     directory = distributed.leader_first(open_run) or RunDirectory(Path(logdir))
     enable_cache()
     chunks = sum(stage.chunks for stage in system.schedule)
     with (
+        precision(system),
         progress.show(chunks, stream, quiet=not distributed.is_leader()) as display,
         contextlib.closing(make_driver(system, seeds, mesh, overlap=overlap)) as driver,
     ):
@@ -138,8 +141,9 @@ def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> c
     Raises:
         CheckpointError: if there is none.
     """
-    shapes = CompiledDriver(system, record["seeds"]).shapes()
-    restored = checkpoint.restore(directory.checkpoints, shapes)
+    with precision(system):
+        shapes = CompiledDriver(system, record["seeds"]).shapes()
+        restored = checkpoint.restore(directory.checkpoints, shapes)
     if restored is None:
         raise checkpoint.CheckpointError(f"{directory.path} holds no checkpoint yet")
     return restored
@@ -153,9 +157,10 @@ def snapshots(system: System, directory: RunDirectory, record: dict[str, Any]) -
     Raises:
         CheckpointError: if one of them is damaged.
     """
-    like = CompiledDriver(system, record["seeds"]).shapes().learner
     numbers = sorted(checkpoint.steps(directory.snapshots))
-    return [checkpoint.load(directory.snapshots / str(number), like) for number in numbers]
+    with precision(system):
+        like = CompiledDriver(system, record["seeds"]).shapes().learner
+        return [checkpoint.load(directory.snapshots / str(number), like) for number in numbers]
 
 
 def lane_keys(record: dict[str, Any]) -> tuple[Key[Array, "S"], Key[Array, "S"]]:

@@ -21,6 +21,7 @@ from imaginax.runtime.driver import CompiledDriver
 from imaginax.runtime.export import costs
 from imaginax.runtime.export.executable import donated, footprint
 from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.precision import precision, precision_of
 from imaginax.runtime.run_directory import RunError
 from imaginax.types import ConfigError, System
 
@@ -58,7 +59,8 @@ def programs(system: System) -> dict[str, Program]:
     `act` decides; `train_<stage>` is a whole chunk of training. Where the environment is no JAX program, the
     part of a chunk that is compiled is `learn_<stage>`, one update.
     """
-    state = jax.eval_shape(system.init, jax.random.key(0))
+    with precision(system):
+        state = jax.eval_shape(system.init, jax.random.key(0))
     index = jax.ShapeDtypeStruct((), jnp.int32)
     made = {"act": Program(system.act, (state.learner, state.carry, state.timestep, state.key))}
     for stage in system.schedule:
@@ -72,7 +74,8 @@ def programs(system: System) -> dict[str, Program]:
 
 def sharded(system: System, mesh: Mesh) -> dict[str, Program]:
     """The training programs of one seed, spread over a mesh as a run spreads them."""
-    shapes = CompiledDriver(system, 1, mesh).shapes()
+    with precision(system):
+        shapes = CompiledDriver(system, 1, mesh).shapes()
     index = jax.ShapeDtypeStruct((), jnp.int32)
     return {
         f"train_{stage.name}": Program(
@@ -101,18 +104,25 @@ def export(
     if platform not in PLATFORMS:
         raise ConfigError(f"unknown platform {platform!r}; known: {', '.join(PLATFORMS)}")
     start = time.perf_counter()
-    leaves, structure = jax.tree.flatten(tuple(arguments))
-    shapes = [jax.eval_shape(_words, leaf) for leaf in leaves]
-    program = _flat(function, structure, tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves))
-    jaxpr = program.trace(*shapes).jaxpr.jaxpr
+    with precision_of(arguments):
+        program, shapes = _flat_program(function, tuple(arguments))
+        jaxpr = program.trace(*shapes).jaxpr.jaxpr
     costs.check_host_calls(name, jaxpr)
     try:
-        data = bytes(jax.export.export(program, platforms=[platform])(*shapes).serialize())
+        with precision_of(arguments):
+            data = bytes(jax.export.export(program, platforms=[platform])(*shapes).serialize())
     except ImportError as error:
         raise ConfigError("export needs flatbuffers: pip install 'imaginax[export]'") from error
     except NotImplementedError as error:  # so jax says that a platform lacks an operation
         raise RunError(f"{name} cannot be exported for {platform}: {str(error).splitlines()[0]}") from error
     return Exported(name, platform, data, time.perf_counter() - start, costs.count_jaxpr(jaxpr))
+
+
+def _flat_program(function: Callable[..., PyTree], arguments: PyTree) -> tuple[Any, list[Any]]:
+    """The function of flat words, and the shapes of these."""
+    leaves, structure = jax.tree.flatten(arguments)
+    program = _flat(function, structure, tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves))
+    return program, [jax.eval_shape(_words, leaf) for leaf in leaves]
 
 
 @functools.lru_cache(maxsize=8)
@@ -129,7 +139,7 @@ def _flat(function: Callable[..., PyTree], structure: Any, leaves: tuple[jax.Sha
 
 def peak_memory(function: Callable[..., PyTree], arguments: Sequence[PyTree]) -> int:
     """Bytes that a program needs at once on a CPU; it is compiled for this one, like a run compiles it."""
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with precision_of(arguments), jax.default_device(jax.local_devices(backend="cpu")[0]):
         lowered = jax.jit(function, donate_argnums=donated(arguments)).lower(*arguments)
         return footprint(lowered.compile()).total
 

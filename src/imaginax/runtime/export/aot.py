@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from imaginax.runtime import distributed
 from imaginax.runtime.export import costs
 from imaginax.runtime.export.executable import Collective, Footprint, collectives, donated, footprint
+from imaginax.runtime.precision import precision_of
 from imaginax.runtime.run_directory import RunError
 from imaginax.types import ConfigError
 
@@ -186,7 +187,7 @@ def compile_for(
     if donate:
         results = jax.tree.map(lambda leaf: leaf.sharding, placed[donate[0]]), everywhere
     start = time.perf_counter()
-    with jax.set_mesh(mesh):
+    with precision_of(arguments), jax.set_mesh(mesh):
         traced = jax.jit(function, donate_argnums=donate, out_shardings=results).trace(*placed)
         costs.check_host_calls(name, traced.jaxpr.jaxpr)
         compiled, note = _compiled(f"{name} for {target.name}", traced.lower())
