@@ -16,7 +16,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-Colour = tuple[float, float, float]  # red, green, blue in [0, 1]
+Colour = tuple[float, float, float] | Float[Array, "3"]  # red, green, blue in [0, 1]
 Scalar = Float[Array, ""] | float | int
 Point = tuple[Scalar, Scalar] | Float[Array, "2"]
 

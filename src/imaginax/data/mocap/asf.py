@@ -4,13 +4,16 @@ Read are the sections units, root, bonedata and hierarchy. Conventions, with col
 
 - A bone turns its far end about its near end: G = G_parent C M C', where C is its `axis`.
 - `axis a b c XYZ` is C = Rz(c) Ry(b) Rx(a): the first letter turns first, about axes that do not move.
-- `dof rx ry rz` is M = Rz Ry Rx likewise, and is the order of the numbers in an AMC file. The root's `order`
-  is only the order of its numbers; its `axis` says which rotation comes first.
+- `dof rx ry rz` is M = Rz Ry Rx likewise, and is the order of the numbers in an AMC file. So is the root's
+  `order`; the root's `axis` belongs to its `orientation` alone.
 - The unit of length is 1/length inches, as the archive states: 5.64 cm at its `length 0.45`.
 - A direction is scaled to length 1, so the bone is as long as the file says.
 
 Not read, because programs disagree on them: a bone's degrees of freedom other than rx, ry and rz, and a root
-whose `orientation` is not 0 0 0.
+whose `position` or `orientation` is not 0 0 0.
+
+The format: http://mocap.co.nz/downloads/ASF_spec_v1.html; what its lines mean to Vicon's programs:
+http://graphics.cs.cmu.edu/nsp/course/cs229/info/ACCLAIMdef.html.
 """
 
 from __future__ import annotations
@@ -78,7 +81,7 @@ def _skeleton(found: Iterable[Line], name: str) -> Skeleton:
         if bone.name in bones or bone.name == "root":
             fields["name"].fail(f"there is already a bone {short(bone.name)}")
         bones[bone.name] = bone
-    root = _root(sections[":root"], units)
+    root = _root(sections[":root"])
     return assemble([root, *_ordered(sections[":hierarchy"], bones)], units.metres)
 
 
@@ -140,22 +143,18 @@ def _units(section: _Section | None) -> _Units:
 # ----------------------------------------------------------------- root and bones
 
 
-def _root(section: _Section, units: _Units) -> Joint:
+def _root(section: _Section) -> Joint:
     fields = _fields(section.body, _ROOT, ":root")
     if "order" not in fields:
         section.header.fail("the root has no order")
     line = fields["order"]
     dof = _dof(line, ("tx", "ty", "tz", "rx", "ry", "rz"))
-    order = AXES
     if axis := fields.get("axis"):
-        order = _order(axis, axis.words[1:])
-    position = np.zeros(3)
-    if line := fields.get("position"):
-        position = line.numbers(line.words[1:], 3, "position")
-    if (line := fields.get("orientation")) and line.numbers(line.words[1:], 3, "orientation").any():
-        line.fail("a root whose orientation is not 0 0 0 is not supported")
-    turns = [axis for axis in order if f"r{axis}" in dof]
-    return Joint("root", "", position, dof, "".join(turns[::-1]), np.eye(3), False, _no_limits(dof))
+        _order(axis, axis.words[1:])
+    for key in ("position", "orientation"):
+        if (line := fields.get(key)) and line.numbers(line.words[1:], 3, key).any():
+            line.fail(f"a root whose {key} is not 0 0 0 is not supported")
+    return Joint("root", "", np.zeros(3), dof, _turns(dof), np.eye(3), False, _no_limits(dof))
 
 
 def _blocks(section: _Section) -> list[Fields]:
@@ -202,8 +201,7 @@ def _bone(fields: Fields, units: _Units) -> Joint:
     frame = euler(order[::-1], line.numbers(line.words[1:4], 3, "axis") * units.degrees)
     dof = _dof(fields["dof"], ("rx", "ry", "rz")) if "dof" in fields else ()
     limits = _limits(fields["limits"], dof) * units.degrees if "limits" in fields else _no_limits(dof)
-    turns = "".join(name[1] for name in dof[::-1])
-    return Joint(fields["name"].words[1], "", offset, dof, turns, frame, True, limits)
+    return Joint(fields["name"].words[1], "", offset, dof, _turns(dof), frame, True, limits)
 
 
 def _order(line: Line, words: Sequence[str]) -> str:
@@ -221,6 +219,11 @@ def _dof(line: Line, known: Sequence[str]) -> tuple[str, ...]:
     if len(set(dof)) != len(dof) or not dof:
         line.fail("degrees of freedom must be named, and each once")
     return dof
+
+
+def _turns(dof: Sequence[str]) -> str:
+    """The axes of M from left to right: the first degree of freedom turns first, which is rightmost."""
+    return "".join(name[1] for name in dof[::-1] if name[0] == "r")
 
 
 def _no_limits(dof: Sequence[str]) -> Float[np.ndarray, "N 2"]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TextIO
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Float
@@ -95,7 +96,7 @@ def read(path: Path | str) -> Iterator[Line]:
         raise MotionFileError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def numbered(stream: TextIO, name: str) -> Iterator[Line]:
+def numbered(stream: io.TextIOBase, name: str) -> Iterator[Line]:
     """As `read`, from an open text; `name` is that of the file.
 
     Raises:

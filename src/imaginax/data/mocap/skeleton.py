@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -93,6 +94,13 @@ class Joint(NamedTuple):
     frame: Float[np.ndarray, "3 3"]
     own: bool
     limits: Float[np.ndarray, "_ 2"]
+
+
+class _Points(NamedTuple):
+    """The joints placed so far, and the world after them."""
+
+    rotations: Float[Array, "E *B 3 3"]
+    positions: Float[Array, "E *B 3"]
 
 
 def assemble(joints: Sequence[Joint], metres: float) -> Skeleton:
@@ -172,28 +180,49 @@ def forward_kinematics(
     if values.shape[-1] != len(skeleton.channels):
         raise ConfigError(f"values have {values.shape[-1]} channels, the skeleton {len(skeleton.channels)}")
     values = jnp.asarray(values)
-    padded = jnp.concatenate([values, jnp.zeros_like(values[..., :1])], -1)
+    terms = [jnp.asarray(term, values.dtype) for term in _rodrigues(skeleton.turn_axes)]
+    frames = jnp.asarray(skeleton.frames, values.dtype)
+    padded = jnp.concatenate([values, jnp.zeros_like(values[..., :1])], -1)  # 0 for what is no channel
+    local = _local_rotations(padded[..., skeleton.turns], terms, frames)
     offsets = jnp.asarray(skeleton.offsets, values.dtype) + padded[..., skeleton.moves]
-    local = _local_rotations(skeleton, padded)
-    rotations, positions = [], []
-    for joint, (parent, carrier) in enumerate(zip(skeleton.parents, skeleton.carriers, strict=True)):
-        turned = local[..., joint, :, :]
-        rotations.append(_product(rotations[parent], turned) if parent >= 0 else turned)
-        offset = offsets[..., joint, :]
-        carried = _product(rotations[carrier], offset[..., None])[..., 0] if carrier >= 0 else offset
-        positions.append(positions[parent] + carried if parent >= 0 else carried)
-    return jnp.stack(positions, -2)
+    return _chain(local, offsets, jnp.asarray(skeleton.parents), jnp.asarray(skeleton.carriers))
 
 
-def _local_rotations(skeleton: Skeleton, padded: Float[Array, "*B E"]) -> Float[Array, "*B J 3 3"]:
+@jax.jit
+def _local_rotations(
+    degrees: Float[Array, "*B J 3"], terms: list[Float[Array, "J 3 3 3"]], frames: Float[Array, "J 3 3"]
+) -> Float[Array, "*B J 3 3"]:
     """A M A' of every joint."""
-    angles = jnp.deg2rad(padded[..., skeleton.turns])
-    cos, sin = jnp.cos(angles)[..., None, None], jnp.sin(angles)[..., None, None]
-    terms = [jnp.asarray(term, padded.dtype) for term in _rodrigues(skeleton.turn_axes)]
+    angles = jnp.deg2rad(degrees)[..., None, None]
+    cos, sin = jnp.cos(angles), jnp.sin(angles)
     factors = cos * terms[0] + sin * terms[1] + (1 - cos) * terms[2]
     turned = _product(_product(factors[..., 0, :, :], factors[..., 1, :, :]), factors[..., 2, :, :])
-    frames = jnp.asarray(skeleton.frames, padded.dtype)
     return _product(_product(frames, turned), frames.mT)
+
+
+@jax.jit
+def _chain(
+    local: Float[Array, "*B J 3 3"],
+    offsets: Float[Array, "*B J 3"],
+    parents: Int[Array, "J"],
+    carriers: Int[Array, "J"],
+) -> Float[Array, "*B J 3"]:
+    """Positions, from the root outwards. The world is one more joint at the end: index -1."""
+    local, offsets = jnp.moveaxis(local, -3, 0), jnp.moveaxis(offsets, -2, 0)
+    world = jnp.broadcast_to(jnp.eye(3, dtype=local.dtype), local[:1].shape)
+    rotations = jnp.concatenate([jnp.zeros_like(local), world])
+    points = _Points(rotations, jnp.zeros_like(rotations[..., 0]))
+    joints = (jnp.arange(len(parents)), parents, carriers, local, offsets)
+    points, _ = lax.scan(_place, points, joints)
+    return jnp.moveaxis(points.positions[:-1], 0, -2)
+
+
+def _place(points: _Points, joint: tuple[Array, ...]) -> tuple[_Points, None]:
+    """Turns and places one joint, whose parent has been placed."""
+    number, parent, carrier, local, offset = joint
+    rotations = points.rotations.at[number].set(_product(points.rotations[parent], local))
+    carried = _product(rotations[carrier], offset[..., None])[..., 0]
+    return _Points(rotations, points.positions.at[number].set(points.positions[parent] + carried)), None
 
 
 def _rodrigues(axes: Int[np.ndarray, "*S"]) -> list[Float[np.ndarray, "*S 3 3"]]:
