@@ -36,6 +36,7 @@ SHORT = {
     "alphago_zero": "--updates {} --gate-share 0.999",
     "alphazero": "--updates {}",
     "planet": "--updates {}",
+    "gpdm": "--fit.iterations {}",
 }
 FEW = 2
 

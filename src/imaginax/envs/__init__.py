@@ -24,6 +24,7 @@ _FACTORIES = {
     "pendulum": ("pendulum", "pendulum"),
     "gpmpc_cartpole": ("gpmpc", "cartpole"),
     "gpmpc_double_pendulum": ("gpmpc", "double_pendulum"),
+    "missing_frames": ("missing_frames", "generated"),
     "diagnostic_bandit": ("diagnostics", "bandit"),
     "diagnostic_lqr": ("diagnostics", "lqr"),
     "diagnostic_chain": ("diagnostics", "chain"),

@@ -17,6 +17,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from imaginax.models import gpdm_kernels as kernels
@@ -129,4 +130,4 @@ def _optimise(
 
     (found, _), _ = jax.lax.scan(step, (start, solver.init(start)), length=fit.iterations)
     value, gradient = jax.value_and_grad(objective)(found)
-    return found, value, optax.global_norm(gradient)
+    return found, value, jnp.linalg.norm(ravel_pytree(gradient)[0])

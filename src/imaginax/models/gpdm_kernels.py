@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from imaginax.sharding import spread
+
 JITTER = 10.0  # multiples of the type's rounding that are added to the mean of a covariance's diagonal
 
 
@@ -100,6 +102,7 @@ def gaussian_energy(covariance: Float[Array, "N N"], outputs: Float[Array, "N D"
 
 def _gaussian_energy(covariance: Array, outputs: Array) -> tuple[Array, tuple[Factor, Array]]:
     f = factor(covariance)
+    outputs = spread(outputs, 1)
     solved = solve(f, outputs)
     value = outputs.shape[1] / 2 * f.log_determinant + jnp.sum(solved * outputs) / 2
     return value, (f, solved)

@@ -10,8 +10,36 @@ from scipy.spatial.transform import Rotation
 DOFS = ("", "rx", "rz", "rx ry", "rz rx", "rx ry rz", "ry rz rx", "rz ry rx")
 ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 ROOTS = ("TX TY TZ RX RY RZ", "TX TY TZ RZ RY RX", "RY RX RZ TZ TX TY")
-GARBAGE = ["nan", "-inf", "1e999", "1_0", "0x1", "٣", "\x00", ":foo", "(", ")", "begin", "end", "root", "{", "}"]
-GARBAGE += ["JOINT", "ROOT", "-", "", "99999999999999999999", ":root", "dof", "limits", "1e-400", "é", "End Site"]
+GARBAGE = [
+    "nan",
+    "-inf",
+    "1e999",
+    "1_0",
+    "0x1",
+    "٣",
+    "\x00",
+    ":foo",
+    "(",
+    ")",
+    "begin",
+    "end",
+    "root",
+    "{",
+    "}",
+]
+GARBAGE += [
+    "JOINT",
+    "ROOT",
+    "-",
+    "",
+    "99999999999999999999",
+    ":root",
+    "dof",
+    "limits",
+    "1e-400",
+    "é",
+    "End Site",
+]
 
 
 class Bone(NamedTuple):
@@ -63,11 +91,18 @@ def _row(numbers) -> str:
     return " ".join(f"{number:.17g}" for number in numbers)
 
 
-def asf_text(bones: list[Bone], root: str = ROOTS[0], units: str = "mass 1.0\n length 0.45\n angle deg") -> str:
+def asf_text(
+    bones: list[Bone], root: str = ROOTS[0], units: str = "mass 1.0\n length 0.45\n angle deg"
+) -> str:
     parts = ["# a comment", ":version 1.10", ":units", f" {units}", ":root", f" order {root}", " axis XYZ"]
     parts += [" position 0 0 0", " orientation 0 0 0", ":bonedata"]
     for number, bone in enumerate(bones):
-        parts += [" begin", f"  id {number + 1}", f"  name {bone.name}", f"  direction {_row(bone.direction)}"]
+        parts += [
+            " begin",
+            f"  id {number + 1}",
+            f"  name {bone.name}",
+            f"  direction {_row(bone.direction)}",
+        ]
         parts += [f"  length {bone.length:.17g}", f"  axis {_row(bone.axis)} {bone.order}"]
         if bone.dof:
             limits = "\n".join(f"({-10 * i} {20 + i}.5)" for i in range(len(bone.dof)))
