@@ -1,7 +1,7 @@
 """Missing frames: a GPDM's reconstruction of gaps in walk 07_01 of the CMU archive, beside interpolation.
 
-    python experiments/figures/gpdm_missing.py                           draws results/gpdm/missing.png
-    python experiments/figures/gpdm_missing.py --motion PATH/07_01.amc   fits first; also docs/gpdm_missing.gif
+    python experiments/figures/gpdm_missing.py                          draws results/gpdm/missing.png
+    python experiments/figures/gpdm_missing.py --motion DIR/07_01.amc   fits first; also docs/gpdm_missing.gif
 
 The motion and its skeleton (the .asf file in the same folder) come from mocap.cs.cmu.edu. Every second of its
 first 260 frames is kept, in 50 channels; RMSE is over all channels of the missing frames, in their units.
