@@ -64,10 +64,12 @@ def measure(motion: Path) -> None:
             name: {"rmse": gaps.rmse(truth, fill(truth, missing), missing)} for name, fill in FILLS.items()
         }
         found[f"{gap[0]}-{gap[1]}"] = rows
-        for name, changes in MODELS.items():
-            frames, rows[name] = _fit(dataclasses.replace(base, missing=gap, **changes))
-            rows[name]["shown"] = frames[missing][:, columns].T.round(3).tolist()
-            print(gap, name, rows[name]["rmse"], flush=True)
+    for name, changes in MODELS.items():
+        for gap in GAPS:
+            frames, numbers = _fit(dataclasses.replace(base, missing=gap, **changes))
+            numbers["shown"] = frames[slice(*gap)][:, columns].T.round(3).tolist()
+            found[f"{gap[0]}-{gap[1]}"][name] = numbers
+            print(gap, name, {key: number for key, number in numbers.items() if key != "shown"}, flush=True)
             write_json(RESULT, record)
             if gap == GAPS[-1] and name == next(iter(MODELS)):
                 both = [mocap.restore(prepared, values - prepared.mean) for values in (frames, truth)]
