@@ -252,5 +252,5 @@ ENTRY = SystemEntry(
     presets=("laptop", "gpu", "paper", "tiny"),
     environments=(ENV,),
     make=make,
-    reaches=-2.0,
+    reaches=-2.0,  # minus the RMSE; linear interpolation gets -4.77, a cubic spline -3.26
 )
