@@ -4,7 +4,7 @@
     python experiments/figures/gpdm_latent.py --run                    fits to the generated walk first
     python experiments/figures/gpdm_latent.py --motion DIR/07_01.amc   or to a walk of the CMU archive
 
-Each is the published fit, 100 sweeps from principal components, with every frame seen. The balanced GPDM also
+Each is the published fit, 100 sweeps from principal components, with every frame seen. The MAP estimate also
 gets trajectories by Hamiltonian Monte Carlo and a mean prediction, which gpdm_samples.py draws.
 """
 
@@ -30,6 +30,9 @@ from imaginax.systems import gpdm
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "gpdm" / "latent.json"
 SWEEPS, KEPT = 100, 12  # KEPT: drawn of the published number of draws
+SAMPLED = (
+    "GPDM (MAP)"  # the step of the published draws is too long for the stiff dynamics of the balanced one
+)
 MODELS = {
     "GPLVM": GPDMConfig(dynamics="none"),
     "GPDM (MAP)": GPDMConfig(),
@@ -38,7 +41,7 @@ MODELS = {
 
 
 def measure(motion: str) -> None:
-    """Fits the three models, and samples from the last."""
+    """Fits the three models, and samples from the MAP estimate."""
     config = gpdm.GPDMSystemConfig(motion=motion)
     prepared = gpdm.prepared_motion(config)[1]
     record: dict[str, Any] = {
@@ -61,7 +64,7 @@ def measure(motion: str) -> None:
                 "rmse_seen": float(jnp.sqrt(jnp.mean((_decoded(params, data) - prepared.values) ** 2))),
             }
             print(name, {k: v for k, v in record["models"][name].items() if k != "x"}, flush=True)
-            if kind.balanced:
+            if name == SAMPLED:
                 record["samples"] = _samples(kind, params, data)
             RESULT.parent.mkdir(parents=True, exist_ok=True)
             write_json(RESULT, record)

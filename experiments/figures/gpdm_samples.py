@@ -1,4 +1,4 @@
-"""Trajectories of a balanced GPDM: draws by Hamiltonian Monte Carlo, and the mean prediction.
+"""Trajectories of a GPDM: draws by Hamiltonian Monte Carlo, and the mean prediction.
 
     python experiments/figures/gpdm_samples.py    draws results/gpdm/samples.png
 
@@ -23,7 +23,7 @@ def draw() -> Path:
     from matplotlib.figure import Figure
 
     record = read_json(RESULT)
-    x, samples = np.array(record["models"]["balanced GPDM"]["x"]), record["samples"]
+    x, samples = np.array(record["models"]["GPDM (MAP)"]["x"]), record["samples"]
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(10, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2, subplot_kw={"projection": "3d"})
