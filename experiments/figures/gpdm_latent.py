@@ -29,6 +29,9 @@ from imaginax.systems import gpdm
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "gpdm" / "latent.json"
+SAMPLES = RESULT.with_name("samples.json")
+STEPS = (0.01, 0.003, 0.001, 0.0003)  # of the leapfrog: the published one, and smaller ones if it is rejected
+ENOUGH = 0.5  # of the proposals have to be accepted
 SWEEPS, KEPT = 100, 12  # KEPT: drawn of the published number of draws
 SAMPLED = (
     "GPDM (MAP)"  # the step of the published draws is too long for the stiff dynamics of the balanced one
@@ -60,12 +63,15 @@ def measure(motion: str) -> None:
             record["models"][name] = {
                 "x": np.asarray(params.x).round(4).tolist(),
                 "energy": float(energy),
+                "alpha": np.exp(np.asarray(params.log.alpha)).tolist(),
+                "beta": np.exp(np.asarray(params.log.beta)).tolist(),
                 "longest_step_over_median": float(steps.max() / np.median(steps)),
                 "rmse_seen": float(jnp.sqrt(jnp.mean((_decoded(params, data) - prepared.values) ** 2))),
             }
             print(name, {k: v for k, v in record["models"][name].items() if k != "x"}, flush=True)
             if name == SAMPLED:
-                record["samples"] = _samples(kind, params, data)
+                base = {key: record[key] for key in ("system", "motion", "sweeps", "commit", "jax")}
+                write_json(SAMPLES, base | _samples(kind, params, data))
             RESULT.parent.mkdir(parents=True, exist_ok=True)
             write_json(RESULT, record)
 
@@ -87,13 +93,23 @@ def _samples(kind: GPDMConfig, params: model.GPDMParams, data: MotionData) -> di
     follow = jax.jit(lambda start: model.simulate(kind, params, data, start, steps=len(params.x)))
     mean = follow(params.x[-2:])
     begin = jnp.concatenate([params.x[:1], follow(params.x[:2])[:-1]])
-    hmc = HMCConfig()
-    sample = jax.jit(lambda s, k: gpdm_sampling.sample_paths(kind, params, data, s, hmc, k))
-    chain = sample(begin, jax.random.key(0))
-    found = {"hmc": dataclasses.asdict(hmc), "acceptance": float(chain.acceptance)}
-    print(found, flush=True)
+    tried = {}
+    for step in STEPS:
+        hmc = HMCConfig(step=step)
+        sample = jax.jit(lambda s, k, hmc=hmc: gpdm_sampling.sample_paths(kind, params, data, s, hmc, k))
+        chain = sample(begin, jax.random.key(0))
+        tried[str(step)] = float(chain.acceptance)
+        print("acceptance by step", tried, flush=True)
+        if tried[str(step)] >= ENOUGH:
+            break
+    found = {"hmc": dataclasses.asdict(hmc), "acceptance_by_step": tried, "acceptance": tried[str(step)]}
     drawn = np.asarray(chain.draws)[:: hmc.draws // KEPT]
-    return found | {"mean": np.asarray(mean).round(4).tolist(), "draws": drawn.round(4).tolist()}
+    path = np.asarray(params.x).round(4).tolist()
+    return found | {
+        "x": path,
+        "mean": np.asarray(mean).round(4).tolist(),
+        "draws": drawn.round(4).tolist(),
+    }
 
 
 def draw() -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 from imaginax.runtime import plotting
 from imaginax.runtime.run_directory import read_json
 
-RESULT = Path(__file__).parents[2] / "results" / "gpdm" / "latent.json"
+RESULT = Path(__file__).parents[2] / "results" / "gpdm" / "samples.json"
 
 
 def draw() -> Path:
@@ -22,8 +22,8 @@ def draw() -> Path:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    record = read_json(RESULT)
-    x, samples = np.array(record["models"]["GPDM (MAP)"]["x"]), record["samples"]
+    samples = read_json(RESULT)
+    x = np.array(samples["x"])
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(10, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2, subplot_kw={"projection": "3d"})
@@ -36,7 +36,7 @@ def draw() -> Path:
             right.plot(*path.T, color=plotting.COLOURS[2], linewidth=0.6, alpha=0.7)
         right.set_title(f"draws; {samples['acceptance']:.0%} of proposals accepted")
         left.legend(fontsize=8)
-        path = RESULT.with_name("samples.png")
+        path = RESULT.with_suffix(".png")
         figure.savefig(path)
     return path
 
