@@ -16,8 +16,8 @@
 # %% [markdown]
 # # GPDM
 #
-# Wang, Fleet and Hertzmann (NIPS 2005, PAMI 2008) explain a motion of many channels by a path in few dimensions: one
-# Gaussian process maps positions to frames, another maps each position to the next.
+# Wang, Fleet and Hertzmann (NIPS 2005, PAMI 2008) explain a motion of many channels by a path in few
+# dimensions: one Gaussian process maps positions to frames, another maps each position to the next.
 # [docs/gpdm.md](../docs/gpdm.md) maps the papers to the code.
 #
 # This notebook draws figures from the results that come with the repository; nothing is fitted. With
@@ -47,12 +47,13 @@ gallery.figure("gpdm_latent.py", "gpdm/latent.json")
 # The mean of the dynamics can be followed, and whole trajectories can be drawn by Hamiltonian Monte Carlo.
 
 # %%
-gallery.figure("gpdm_samples.py", "gpdm/latent.json")
+gallery.figure("gpdm_samples.py", "gpdm/samples.json")
 
 # %% [markdown]
 # ## Missing frames
 #
-# A gap in a recorded walk, beside interpolation. In the film the recording is grey, the reconstruction coloured.
+# A gap in a recorded walk, beside interpolation. In the film the recording is grey, the reconstruction has
+# colours.
 
 # %%
 gallery.figure("gpdm_missing.py", "gpdm/missing.json")
@@ -61,8 +62,8 @@ gallery.picture("docs/gpdm_missing.gif", "experiments/figures/gpdm_missing.py --
 # %% [markdown]
 # ## Fitting one here
 #
-# Every fourth frame of the generated walk, ten of them missing, preset `tiny`. The return is minus the RMSE of
-# the missing frames, in degrees.
+# Every fourth frame of the generated walk, ten of them missing, preset `tiny`. The return is minus the RMSE
+# of the missing frames, in degrees.
 
 # %%
 if RUN:
