@@ -119,7 +119,8 @@ def draw() -> Path:
 
     record = read_json(RESULT)
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(12, 4.4), layout="constrained")
+        figure = Figure(figsize=(12, 4.8), layout=None)
+        figure.subplots_adjust(left=0.02, right=0.97, top=0.86, bottom=0.04, wspace=0.1)
         panels = figure.subplots(1, len(MODELS), subplot_kw={"projection": "3d"})
         for axes, (name, found) in zip(panels, record["models"].items(), strict=True):
             x = np.array(found["x"])
