@@ -124,7 +124,8 @@ def draw() -> Path:
             yticks=np.arange(len(names)), yticklabels=names, xlabel="RMSE of the missing frames, degrees"
         )
         bars.invert_yaxis()
-        bars.legend()
+        bars.set_xlim(0, 14)
+        bars.legend(loc="center right")
         first, end = GAPS[1]
         rows = record[f"{first}-{end}"]
         for number, (axes, name) in enumerate(zip(right.subplots(4, 1, sharex=True), SHOWN, strict=True)):
@@ -137,7 +138,7 @@ def draw() -> Path:
             axes.axvspan(first - 0.5, end - 0.5, alpha=0.08, color="black", linewidth=0)
             axes.set(ylabel=name)
         axes.set(xlabel="frame, 60 a second")
-        right.axes[0].legend(ncols=3, fontsize=8)
+        right.axes[0].legend(ncols=3, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         path = RESULT.with_suffix(".png")
         figure.savefig(path)
     return path
