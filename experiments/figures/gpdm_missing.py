@@ -125,7 +125,7 @@ def draw() -> Path:
         )
         bars.invert_yaxis()
         bars.set_xlim(0, 14)
-        bars.legend(loc="center right")
+        bars.legend(loc="center right", bbox_to_anchor=(1.0, 0.36))
         first, end = GAPS[1]
         rows = record[f"{first}-{end}"]
         for number, (axes, name) in enumerate(zip(right.subplots(4, 1, sharex=True), SHOWN, strict=True)):
