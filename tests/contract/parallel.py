@@ -38,6 +38,7 @@ SHORT = {
     "planet": "--updates {}",
     "gp_mpc": "--fit.steps {}",
     "pilco": "--fit.steps {0} --search.steps {0}",
+    "gpdm": "--fit.iterations {}",
 }
 FEW = 2
 

@@ -26,6 +26,7 @@ _FACTORIES = {
     "gpmpc_double_pendulum": ("gpmpc", "double_pendulum"),
     "gpmpc_cartpole_wall": ("gpmpc", "cartpole_wall"),
     "gpmpc_double_pendulum_wall": ("gpmpc", "double_pendulum_wall"),
+    "missing_frames": ("missing_frames", "generated"),
     "diagnostic_bandit": ("diagnostics", "bandit"),
     "diagnostic_lqr": ("diagnostics", "lqr"),
     "diagnostic_chain": ("diagnostics", "chain"),

@@ -1,0 +1,155 @@
+"""Missing frames: a GPDM's reconstruction of gaps in walk 07_01 of the CMU archive, beside interpolation.
+
+    python experiments/figures/gpdm_missing.py                          draws results/gpdm/missing.png
+    python experiments/figures/gpdm_missing.py --motion DIR/07_01.amc   fits first; also docs/gpdm_missing.gif
+
+The motion and its skeleton (the .asf file in the same folder) come from mocap.cs.cmu.edu. Every second of its
+first 260 frames is kept, in 50 channels; RMSE is over all channels of the missing frames, in their units.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from imaginax.data import mocap
+from imaginax.data.mocap import gaps
+from imaginax.models.gpdm_data import GPDMConfig
+from imaginax.runtime import plotting
+from imaginax.runtime.precision import precision
+from imaginax.runtime.run_directory import describe, read_json, write_json
+from imaginax.runtime.stick_figure import animate
+from imaginax.systems import gpdm
+from imaginax.types import Stage
+
+ROOT = Path(__file__).parents[2]
+RESULT = ROOT / "results" / "gpdm" / "missing.json"
+GIF = ROOT / "docs" / "gpdm_missing.gif"
+GAPS = ((40, 60), (30, 80))
+FILLS = {"mean": gaps.fill_mean, "linear": gaps.fill_linear, "cubic": gaps.fill_cubic}
+STRAIGHT = {"pieces": 0, "sweeps": 100}  # missing positions begin on straight lines
+PREDICTED = {"pieces": 50, "sweeps": 50}  # they begin at the mean prediction of the dynamics
+MODELS: dict[str, dict[str, Any]] = {
+    "B-GPDM, Z = 5": PREDICTED | {"model": GPDMConfig(latent=5, balanced=True)},
+    "B-GPDM, Z = 3": PREDICTED | {"model": GPDMConfig(balanced=True)},
+    "MAP, Z = 3, straight lines": STRAIGHT | {"model": GPDMConfig()},
+    "MAP, Z = 3": PREDICTED | {"model": GPDMConfig()},
+    "B-GPDM, Z = 3, straight lines": STRAIGHT | {"model": GPDMConfig(balanced=True)},
+    "GPLVM, Z = 3": STRAIGHT | {"model": GPDMConfig(dynamics="none")},
+}
+SHOWN = ("lfemur.rx", "ltibia.rx", "rhumerus.rx", "root.ry")
+
+
+def measure(motion: Path) -> None:
+    """Fits every model to every gap, and writes what came of it after each."""
+    base = gpdm.GPDMSystemConfig(motion=str(motion))
+    skeleton, prepared = gpdm.prepared_motion(base)
+    truth = prepared.values + prepared.mean
+    columns = [prepared.names.index(name) for name in SHOWN]
+    found: dict[str, Any] = {"truth": dict(zip(SHOWN, truth[:, columns].T.round(3).tolist(), strict=True))}
+    record = describe(gpdm.make(base), preset=None, seeds=1, seed=0)
+    record["config"]["motion"] = motion.name
+    record |= {"commit": plotting.commit(), "jax": jax.__version__, "channels": SHOWN, "gaps": found}
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    for gap in GAPS:
+        missing = gaps.gap(len(truth), *gap)
+        rows = {
+            name: {"rmse": gaps.rmse(truth, fill(truth, missing), missing)} for name, fill in FILLS.items()
+        }
+        found[f"{gap[0]}-{gap[1]}"] = rows
+    for name, changes in MODELS.items():
+        for gap in GAPS:
+            frames, numbers = _fit(dataclasses.replace(base, missing=gap, **changes))
+            numbers["shown"] = frames[slice(*gap)][:, columns].T.round(3).tolist()
+            found[f"{gap[0]}-{gap[1]}"][name] = numbers
+            print(gap, name, {key: number for key, number in numbers.items() if key != "shown"}, flush=True)
+            write_json(RESULT, record)
+            if gap == GAPS[-1] and name == next(iter(MODELS)):
+                both = [mocap.restore(prepared, values - prepared.mean) for values in (frames, truth)]
+                animate(GIF, skeleton, both[0], original=both[1])
+
+
+def _fit(config: gpdm.GPDMSystemConfig) -> tuple[np.ndarray, dict[str, Any]]:
+    """All frames as the fitted model reconstructs them, and the numbers of the fit."""
+    began = time.monotonic()
+    system = gpdm.make(config)
+    prepared = gpdm.prepared_motion(config)[1]
+    truth = prepared.values + prepared.mean
+    missing = gaps.gap(len(truth), *config.missing)
+    after: dict[str, float] = {}
+    energies: list[float] = []
+    with precision(system):
+        learner = jax.jit(system.init)(jax.random.key(0)).learner
+        for stage in system.schedule:
+            learner, metrics = jax.jit(lambda learner, stage=stage: _run(stage, learner))(learner)
+            energies += np.asarray(metrics["energy"]).tolist()
+            after[stage.name] = gaps.rmse(truth, np.asarray(learner.frames), missing)
+        frames = np.asarray(learner.frames)
+    numbers = {"rmse": after["whole"], "rmse_after": after, "rmse_seen": gaps.rmse(truth, frames, ~missing)}
+    return frames, numbers | {"energy": energies[-1], "wall_s": round(time.monotonic() - began, 1)}
+
+
+def _run(stage: Stage, learner: gpdm.GPDMLearner):
+    learn = stage.learn
+    assert learn is not None
+    key, none = jax.random.key(0), jnp.zeros((), jnp.int32)
+    return jax.lax.scan(lambda model, _: learn(model, none, key), learner, length=stage.chunks)
+
+
+def draw() -> Path:
+    """The error of every way to fill the gaps, and four channels across the longer one."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    record = read_json(RESULT)["gaps"]
+    with mpl.rc_context(plotting.style()):
+        figure = Figure(figsize=(11, 5.5), layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
+        bars = left.subplots()
+        names = list(record["-".join(map(str, GAPS[0]))])
+        for number, gap in enumerate(GAPS):
+            rows = record[f"{gap[0]}-{gap[1]}"]
+            places = np.arange(len(names)) + 0.4 * (number - 0.5)
+            values = [rows[name]["rmse"] if name in rows else np.nan for name in names]
+            drawn = bars.barh(places, values, height=0.38, label=f"frames {gap[0]} to {gap[1] - 1}")
+            bars.bar_label(drawn, fmt="%.2f", fontsize=8, padding=2)
+        bars.set(
+            yticks=np.arange(len(names)), yticklabels=names, xlabel="RMSE of the missing frames, degrees"
+        )
+        bars.invert_yaxis()
+        bars.set_xlim(0, 14)
+        bars.legend(loc="center right", bbox_to_anchor=(1.0, 0.36))
+        first, end = GAPS[1]
+        rows = record[f"{first}-{end}"]
+        for number, (axes, name) in enumerate(zip(right.subplots(4, 1, sharex=True), SHOWN, strict=True)):
+            truth = np.array(record["truth"][name])
+            axes.plot(truth, color="#888888", label="recorded")
+            axes.plot((first - 1, end), truth[[first - 1, end]], ":", label="linear")
+            axes.plot(
+                np.arange(first, end), rows[next(iter(MODELS))]["shown"][number], label=next(iter(MODELS))
+            )
+            axes.axvspan(first - 0.5, end - 0.5, alpha=0.08, color="black", linewidth=0)
+            axes.set(ylabel=name)
+        axes.set(xlabel="frame, 60 a second")
+        right.axes[0].legend(ncols=3, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        path = RESULT.with_suffix(".png")
+        figure.savefig(path)
+    return path
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--motion", type=Path, help="07_01.amc, with its .asf file beside it")
+    options = parser.parse_args()
+    if options.motion:
+        measure(options.motion)
+    print(draw())
