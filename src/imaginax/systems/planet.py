@@ -288,10 +288,11 @@ PAPER = {env: PlaNetConfig(env=env, action_repeat=repeats) for env, repeats in P
 # Smaller images, networks, batches and searches, and fewer episodes: for two cores.
 LAPTOP = PlaNetConfig(
     image=32,
-    episodes=130,
+    episodes=120,
     batch_size=16,
     sequence=25,
-    model=LatentModelConfig(RSSMConfig(hidden=128, deterministic=128), depth=16, hidden=(128, 128)),
+    memory=25_000,
+    model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=8, hidden=(100, 100)),
     planner=ShootingConfig("clipped_cem", 12, population=100, iterations=5, elites=10),
 )
 
