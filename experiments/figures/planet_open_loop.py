@@ -128,7 +128,8 @@ def draw() -> Path:
     size = frames.shape[0] // 2
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(10, 5.5), layout="constrained")
-        upper, lower = figure.subfigures(2, 1, height_ratios=(2, 2.4))
+        parts: Any = figure.subfigures(2, 1, height_ratios=(2, 2.4))
+        upper, lower = parts
         rows = upper.subplots(2, len(SHOWN))
         for row, name in enumerate(("true", "imagined")):
             rows[row, 0].set_ylabel(name)

@@ -49,11 +49,17 @@ def measure(task: str, runs: Path) -> None:
     plotting.write_results(result(task), plotting.results_record(logdir))
 
 
-def draw(tasks: list[str]) -> Path:
+def results() -> list[str]:
+    """Tasks that have one."""
+    return [task for task in PUBLISHED if result(task).exists()]
+
+
+def draw() -> Path:
     """One panel a task: episodes, their running mean, the evaluation at the end, the published score."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    tasks = results()
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(5.5 * len(tasks), 4), layout="constrained")
         for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
@@ -87,5 +93,4 @@ if __name__ == "__main__":
     options = parser.parse_args()
     for name in options.run:
         measure(name, options.runs)
-    found = [task for task in PUBLISHED if result(task).exists()]
-    print(draw(found) if found else "no result yet: --run TASK makes one")
+    print(draw() if results() else "no result yet: --run TASK makes one")
