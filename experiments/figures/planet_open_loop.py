@@ -68,8 +68,8 @@ def measure(logdir: Path) -> None:
     plotting.write_results(RESULT, record)
     rows = [np.concatenate(images[0, SHOWN], axis=1) for images in (data.observation, imagined)]
     iio.imwrite(FRAMES, np.concatenate(rows))
-    pair = np.concatenate([data.observation, imagined], axis=2)[:3]  # beside each other, of three episodes
-    film = np.concatenate(list(pair), axis=1).repeat(4, axis=1).repeat(4, axis=2)
+    pairs = np.concatenate([data.observation, imagined], axis=2)[:3]  # above each other, of three episodes
+    film = np.concatenate(list(pairs), axis=2).repeat(4, axis=1).repeat(4, axis=2)
     video.write_gif(GIF, film, fps=1 / SECONDS)
 
 

@@ -83,7 +83,7 @@ def _panel(axes, record, published: float | None) -> None:
     if published:
         axes.axhline(published, color="#888888", linestyle="--", label=f"published, at 1M steps: {published}")
     axes.set(title=record["env"], xlabel="steps of the environment", ylabel="return", ylim=(0, 1000))
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 0.8))
 
 
 if __name__ == "__main__":
