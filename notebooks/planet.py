@@ -16,8 +16,9 @@
 # %% [markdown]
 # # PlaNet
 #
-# [Hafner et al. 2019](https://arxiv.org/abs/1811.04551) learn from images how a world behaves in a small latent
-# state, and plan in that state: no policy is learned. [docs/planet.md](../docs/planet.md) maps the paper to the code.
+# [Hafner et al. 2019](https://arxiv.org/abs/1811.04551) learn from images how a world behaves in a small
+# latent state, and plan in that state: no policy is learned. [docs/planet.md](../docs/planet.md) maps the
+# paper to the code.
 #
 # This notebook draws the paper's figures from the results that come with the repository; nothing is
 # trained. With `RUN = True` it also trains PlaNet on a small linear system, which takes a minute.
@@ -53,7 +54,8 @@ gallery.picture("docs/planet_open_loop.gif", "experiments/figures/planet_open_lo
 # %% [markdown]
 # ## Training it here
 #
-# A linear system with quadratic cost, preset `tiny`. The best possible return is -1.6, doing nothing gets -8.3.
+# A linear system with quadratic cost, preset `tiny`. The best possible return is -1.6, doing nothing gets
+# -8.3.
 
 # %%
 if RUN:
