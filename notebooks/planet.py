@@ -40,7 +40,7 @@ gallery = Gallery()
 # full size after a million steps (Table 1).
 
 # %%
-gallery.figure("planet_returns.py", "planet/cartpole_swingup.json")
+gallery.figure("planet_returns.py", "planet/cartpole_laptop.json")
 
 # %% [markdown]
 # ## What it expects to see

@@ -1,16 +1,19 @@
 """PlaNet's video prediction: five images are seen, fifty more imagined, with the run of planet_returns.py.
 
-    python experiments/figures/planet_open_loop.py          draws results/planet/open_loop.png
-    python experiments/figures/planet_open_loop.py --run    predicts first; also docs/planet_open_loop.gif
+    python experiments/figures/planet_open_loop.py                   draws results/planet/open_loop.png
+    python experiments/figures/planet_open_loop.py --run             predicts first; docs/planet_open_loop.gif
+    python experiments/figures/planet_open_loop.py --run --from DIR  with the run in DIR
 
-The prediction follows the actions alone, from the beginning of the run's last episodes, where the pole swings
-up. How right it is, is read off its images: the angle of the pole in an image is that of the most similar one
-among images of all places and angles, drawn by the environment.
+The episodes are new: the run's agent acts, with its noise, and learns no more. The prediction follows the
+actions alone, from an episode's beginning, where the pole swings up. How right it is, is read off its images:
+the angle of the pole in an image is that of the most similar one among images of all places and angles, drawn
+by the environment.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax import envs
+from imaginax.data.pixels import pixels as levels
 from imaginax.envs.control import cartpole
 from imaginax.envs.control.suite import ControlState, environment, still
 from imaginax.envs.pixels import pixels, shrunk
@@ -28,6 +32,7 @@ from imaginax.envs.wrappers import unit_actions
 from imaginax.models.latent_model import latent_model
 from imaginax.models.open_loop import open_loop
 from imaginax.runtime import playback, plotting, video
+from imaginax.runtime.loop import make_chunk
 from imaginax.types import Trajectory
 
 ROOT = Path(__file__).parents[2]
@@ -35,46 +40,53 @@ RESULT = ROOT / "results" / "planet" / "open_loop.json"
 FRAMES = RESULT.with_name("open_loop_frames.png")
 GIF = ROOT / "docs" / "planet_open_loop.gif"
 LOGDIR = ROOT / "runs" / "planet" / "cartpole_swingup"
-EPISODES, CONTEXT, STEPS = 20, 5, 55
+EPISODES, CONTEXT, STEPS = 10, 5, 55
 SHOWN = (0, 2, 4, 5, 10, 15, 20, 30, 40, 54)  # steps in the figure
 SECONDS = 0.08  # of a step: action repeat 8
 PLACES, ANGLES = np.linspace(-1.8, 1.8, 37), np.linspace(-np.pi, np.pi, 180, endpoint=False)
 
 
-def measure() -> None:
+def measure(logdir: Path) -> None:
     """Predicts, and reads the angles off what was seen and what was imagined."""
-    trained = playback.load(LOGDIR)
+    trained = playback.load(logdir)
     config: Any = trained.system.config
-    data = _last_episodes(trained)
+    data = new_episodes(trained)
     env = unit_actions(envs.make(config.env, action_repeat=config.action_repeat))
     model = latent_model(pixels(env, config.image).spec, config.model, config.objective)
     predict = jax.jit(partial(open_loop, model, context=CONTEXT))
     means = predict(playback.learner_of(trained).params, data, jax.random.key(0))
-    imagined = np.clip((np.asarray(means) + 0.5) * 255, 0, 255).round().astype(np.uint8)
+    imagined = np.asarray(levels(means))
     read = _reader(config.image)
     truth = read(data.observation)
     frozen = np.repeat(truth[:, CONTEXT - 1 : CONTEXT], STEPS, axis=1)
-    record = plotting.results_record(LOGDIR) | {
+    record = plotting.results_record(logdir) | {
         "context": CONTEXT,
+        "episodes": EPISODES,
         "error_degrees": _errors(read(imagined) - truth),
         "error_degrees_of_no_prediction": _errors(frozen - truth),
     }
     plotting.write_results(RESULT, record)
     rows = [np.concatenate(images[0, SHOWN], axis=1) for images in (data.observation, imagined)]
     iio.imwrite(FRAMES, np.concatenate(rows))
-    pair = np.concatenate([data.observation, imagined], axis=2)[:3]  # beside each other, of three episodes
-    film = np.concatenate(list(pair), axis=1).repeat(4, axis=1).repeat(4, axis=2)
+    pairs = np.concatenate([data.observation, imagined], axis=2)[:3]  # above each other, of three episodes
+    film = np.concatenate(list(pairs), axis=2).repeat(4, axis=1).repeat(4, axis=2)
     video.write_gif(GIF, film, fps=1 / SECONDS)
 
 
-def _last_episodes(trained: playback.Trained) -> Trajectory:
-    """The first steps of each of the run's last episodes: [B T ...]."""
-    state = jax.tree.map(lambda leaf: leaf[0], trained.restored.state)
-    ring = trained.system.replay.data(state.replay)
-    starts = np.flatnonzero(np.asarray(ring.items.first[0, : int(ring.count)]))
-    starts = starts[starts + STEPS <= int(ring.count)][-EPISODES:]
-    rows = starts[:, None] + np.arange(STEPS)
-    return jax.tree.map(lambda leaf: np.asarray(leaf[0])[rows], ring.items)
+def new_episodes(trained: playback.Trained) -> Trajectory:
+    """The first steps of episodes after the run, [B T ...], of which the model has learned nothing."""
+    system, stage = trained.system, trained.system.schedule[-1]
+    chunk = jax.jit(make_chunk(system, dataclasses.replace(stage, updates=0)))
+    state = jax.tree.map(lambda leaf: leaf[playback.lane_of(trained)], trained.restored.state)
+    rounds = -(-EPISODES // system.config.environments) + 1  # the first begins with what the run left off
+    for index in range(rounds):
+        state, _ = chunk(state, jnp.int32(index))
+    ring = system.replay.data(state.replay)
+    steps = (int(ring.start) + np.arange(int(ring.count))) % ring.items.first.shape[1]
+    items = jax.tree.map(lambda leaf: np.asarray(leaf)[:, steps[-rounds * stage.env_steps :]], ring.items)
+    place, begin = np.nonzero(items.first[:, : 1 - STEPS])
+    rows = begin[:, None] + np.arange(STEPS)
+    return jax.tree.map(lambda leaf: leaf[place[:, None], rows][:EPISODES], items)
 
 
 def _reader(size: int):
@@ -116,7 +128,8 @@ def draw() -> Path:
     size = frames.shape[0] // 2
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(10, 5.5), layout="constrained")
-        upper, lower = figure.subfigures(2, 1, height_ratios=(2, 2.4))
+        parts: Any = figure.subfigures(2, 1, height_ratios=(2, 2.4))
+        upper, lower = parts
         rows = upper.subplots(2, len(SHOWN))
         for row, name in enumerate(("true", "imagined")):
             rows[row, 0].set_ylabel(name)
@@ -146,6 +159,10 @@ def draw() -> Path:
 
 
 if __name__ == "__main__":
-    if "--run" in sys.argv[1:]:
-        measure()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--run", action="store_true", help="predict")
+    parser.add_argument("--from", dest="logdir", type=Path, default=LOGDIR, help="the run")
+    options = parser.parse_args()
+    if options.run:
+        measure(options.logdir)
     print(draw() if RESULT.exists() else "no result yet: --run makes it")

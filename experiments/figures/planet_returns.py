@@ -1,13 +1,16 @@
 """PlaNet Table 1: return against steps on tasks of the control suite from images, beside the published score.
 
-    python experiments/figures/planet_returns.py                              draws results/planet/returns.png
-    python experiments/figures/planet_returns.py --run cartpole_swingup       trains preset laptop first
+    python experiments/figures/planet_returns.py                            draws results/planet/returns.png
+    python experiments/figures/planet_returns.py --run cartpole_swingup     trains preset laptop first
+    python experiments/figures/planet_returns.py --run cartpole_swingup --runs DIR    in DIR/cartpole_swingup
 
-The published score is that of the last point of the paper's runs, a million steps, with its full size.
+A run that is finished is not trained again, one that was stopped goes on. The published score is that of the
+last point of the paper's runs, a million steps, with its full size.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -18,31 +21,37 @@ from imaginax.runtime import plotting
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "planet"
-LOGDIR = ROOT / "runs" / "planet"
-PUBLISHED = {  # at 1,000,000 steps: Hafner et al. 2019, Table 1
+RUNS = ROOT / "runs" / "planet"
+PUBLISHED = {  # at 1,000,000 steps: Hafner et al. 2019, Table 1; pendulum_swingup is not in it
     "cartpole_swingup": 821,
     "reacher_easy": 832,
     "cheetah_run": 662,
     "finger_spin": 700,
     "cup_catch": 930,
     "walker_walk": 951,
+    "pendulum_swingup": None,
 }
 RECENT = 10  # episodes of the running mean
+EVALUATED = 10  # episodes
 
 
-def measure(task: str) -> None:
-    """Trains, going on with a run that was stopped."""
-    logdir = LOGDIR / task
-    if cli.main(
-        ["train", "planet", "--env", f"control_{task}", "--logdir", str(logdir), "--eval-episodes", "10"]
-    ):
+def result(task: str) -> Path:
+    """cartpole_swingup: results/planet/cartpole_laptop.json."""
+    return RESULTS / f"{task.split('_')[0]}_laptop.json"
+
+
+def measure(task: str, runs: Path) -> None:
+    """Trains, going on with a run that was stopped, and keeps its curve."""
+    logdir = runs / task
+    command = ["train", "planet", "--env", f"control_{task}", "--logdir", str(logdir)]
+    if cli.main([*command, "--eval-episodes", str(EVALUATED)]):
         sys.exit("the run failed")
-    plotting.write_results(RESULTS / f"{task}.json", plotting.results_record(logdir))
+    plotting.write_results(result(task), plotting.results_record(logdir))
 
 
-def results() -> list[Path]:
-    """Those that are there."""
-    return [path for task in PUBLISHED if (path := RESULTS / f"{task}.json").exists()]
+def results() -> list[str]:
+    """Tasks that have one."""
+    return [task for task in PUBLISHED if result(task).exists()]
 
 
 def draw() -> Path:
@@ -50,17 +59,17 @@ def draw() -> Path:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    files = results()
+    tasks = results()
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(5.5 * len(files), 4), layout="constrained")
-        for axes, path in zip(figure.subplots(1, len(files), squeeze=False)[0], files, strict=True):
-            _panel(axes, plotting.read_results(path), PUBLISHED[path.stem])
+        figure = Figure(figsize=(5.5 * len(tasks), 4), layout="constrained")
+        for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
+            _panel(axes, plotting.read_results(result(task)), PUBLISHED[task])
         path = RESULTS / "returns.png"
         figure.savefig(path)
     return path
 
 
-def _panel(axes, record, published: float) -> None:
+def _panel(axes, record, published: float | None) -> None:
     episodes = np.asarray(record["return_per_seed"], float)[0]
     steps = np.asarray(record["env_steps"], float) * record["config"]["action_repeat"]
     weights = np.ones(min(RECENT, len(episodes)))
@@ -71,12 +80,17 @@ def _panel(axes, record, published: float) -> None:
     axes.plot(steps, mean[: len(episodes)], label=f"mean of the last {RECENT}")
     last = record["headline"]["eval_return"]
     axes.plot(steps[-1], last, "D", color=plotting.COLOURS[1], label=f"without exploration: {last:.0f}")
-    axes.axhline(published, color="#888888", linestyle="--", label=f"published, at 1M steps: {published}")
+    if published:
+        axes.axhline(published, color="#888888", linestyle="--", label=f"published, at 1M steps: {published}")
     axes.set(title=record["env"], xlabel="steps of the environment", ylabel="return", ylim=(0, 1000))
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 0.8))
 
 
 if __name__ == "__main__":
-    for name in sys.argv[2:] if "--run" in sys.argv[1:] else ():
-        measure(name)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--run", nargs="+", choices=PUBLISHED, default=[], metavar="TASK")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where runs are kept")
+    options = parser.parse_args()
+    for name in options.run:
+        measure(name, options.runs)
     print(draw() if results() else "no result yet: --run TASK makes one")

@@ -87,6 +87,8 @@ def test_levels_are_dithered_and_come_back():
     np.testing.assert_allclose(draws.mean(0), (np.arange(256) // 8 + 0.5) / 32 - 0.5, atol=2e-3)
     assert draws.min() >= -0.5 and draws.max() < 0.5
     np.testing.assert_allclose(draws.std(0), 1 / 32 / np.sqrt(12), rtol=0.06)
+    off_diagonal = np.corrcoef(draws[:, :9].T) - np.eye(9)
+    assert np.abs(off_diagonal).max() < 5 / np.sqrt(len(draws))  # pixels that share a drawn number too
     np.testing.assert_array_equal(pixels(jnp.array([-0.6, -0.5, 0.0, 0.5, 0.7])), [0, 0, 128, 255, 255])
 
 

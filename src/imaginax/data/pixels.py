@@ -11,7 +11,8 @@ def dithered(images: UInt8[Array, "*B"], bits: int, key: Array) -> Float[Array, 
     """Images of fewer levels, each with noise as wide as a level, in [-0.5, 0.5).
 
     With it the density of an image is that of its levels (Kingma and Dhariwal 2018, arXiv 1807.03039; PlaNet
-    takes 5 bits).
+    takes 5 bits). The noise has 256 values, as one drawn number of 32 bits gives that of four pixels: with a
+    number for each, the noise takes a quarter of the time of a small model's update on a CPU.
 
     Args:
         images: of 256 levels.
@@ -19,7 +20,9 @@ def dithered(images: UInt8[Array, "*B"], bits: int, key: Array) -> Float[Array, 
         key: of the noise; consumed.
     """
     levels = 2**bits
-    noise = jax.random.uniform(key, images.shape)
+    drawn = jax.random.bits(key, (-(-images.size // 4),), jnp.uint32)
+    bytes_ = jax.lax.bitcast_convert_type(drawn, jnp.uint8).reshape(-1)[: images.size]
+    noise = (bytes_.reshape(images.shape).astype(jnp.float32) + 0.5) / 256
     return (jnp.floor(images.astype(jnp.float32) / 2 ** (8 - bits)) + noise) / levels - 0.5
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Array
 Padding = tuple[tuple[int, int], tuple[int, int]]  # zeros above and below, left and right
 
 _CACHE = 2_500_000  # bytes
+_FEW = 16  # features below which copies are slow, as their rows are short
 
 
 def convolve(x: Array, kernel: Array, padding: Padding) -> Array:
@@ -24,7 +25,7 @@ def convolve(x: Array, kernel: Array, padding: Padding) -> Array:
     height, width, inputs, outputs = kernel.shape
     if height == width == 1:
         return _gather_first(x, kernel, padding)
-    if _grows(kernel, padding):
+    if _grows(kernel, padding) or _few_inputs(kernel, padding):
         return _in_chunks(_multiply_first, x, kernel, padding, copies=height * width * outputs)
     return _in_chunks(_gather_first, x, kernel, padding, copies=width * inputs)
 
@@ -51,9 +52,20 @@ def _grows(kernel: Array, padding: Padding) -> bool:
 
 
 def _shifts_outward(kernel: Array, padding: Padding) -> bool:
-    """Whether the output has fewer copies to make than the input: it is smaller, or has fewer features."""
-    shrinks = any(sum(zeros) < size - 1 for zeros, size in zip(padding, kernel.shape[:2], strict=True))
-    return _grows(kernel, padding) or (not shrinks and kernel.shape[2] >= kernel.shape[3])
+    """Whether the output has fewer or better copies to make than the input."""
+    if _shrinks(kernel, padding):
+        return _few_inputs(kernel, padding)
+    return _grows(kernel, padding) or kernel.shape[2] >= kernel.shape[3]
+
+
+def _shrinks(kernel: Array, padding: Padding) -> bool:
+    """Whether the output has fewer squares than the input."""
+    return any(sum(zeros) < size - 1 for zeros, size in zip(padding, kernel.shape[:2], strict=True))
+
+
+def _few_inputs(kernel: Array, padding: Padding) -> bool:
+    """Whether outputs, although there are no more features of them, are better copied than inputs."""
+    return _shrinks(kernel, padding) and kernel.shape[2] < _FEW
 
 
 def _gather_first(x: Array, kernel: Array, padding: Padding) -> Array:

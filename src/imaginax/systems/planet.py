@@ -288,11 +288,14 @@ PAPER = {env: PlaNetConfig(env=env, action_repeat=repeats) for env, repeats in P
 # Smaller images, networks, batches and searches, and fewer episodes: for two cores.
 LAPTOP = PlaNetConfig(
     image=32,
-    episodes=150,
+    episodes=70,
+    updates=150,
     batch_size=16,
     sequence=25,
-    model=LatentModelConfig(RSSMConfig(hidden=128, deterministic=128), depth=16, hidden=(128, 128)),
-    planner=ShootingConfig("clipped_cem", 12, population=200, iterations=5, elites=20),
+    memory=25_000,
+    model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=8, hidden=(100, 100)),
+    objective=ObjectiveConfig(divergence=0.25, free_nats=1.0),  # images have a quarter of the pixels
+    planner=ShootingConfig("clipped_cem", 12, population=100, iterations=5, elites=10),
 )
 
 # The published model and search; eight episodes are collected side by side. Not run yet.
