@@ -42,4 +42,4 @@ def draw() -> Path:
 
 
 if __name__ == "__main__":
-    print(draw())
+    print(draw() if RESULT.exists() else "no result yet: gpdm_latent.py --run makes it")

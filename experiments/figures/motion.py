@@ -2,7 +2,7 @@
 
 python experiments/figures/motion.py FILE.asf FILE.amc --output walk.gif
 python experiments/figures/motion.py FILE.bvh --output walk.gif
-python experiments/figures/motion.py --output docs/walk.gif          the walk that the library generates
+python experiments/figures/motion.py                                 docs/walk.gif: the walk that is generated
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import jax
 from imaginax.data.mocap import Motion, Skeleton, amc, asf, bvh, humanoid, walk
 from imaginax.runtime.stick_figure import animate
 from imaginax.types import ConfigError
+
+WALK = Path(__file__).parents[2] / "docs" / "walk.gif"
 
 
 def load(files: list[Path], rate: float, metres: float) -> tuple[Skeleton, Motion]:
@@ -35,7 +37,7 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description="Draws a motion as a stick figure in a GIF.")
     parser.add_argument("files", nargs="*", type=Path, help="FILE.asf FILE.amc, or FILE.bvh")
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=WALK, help="default: docs/walk.gif")
     parser.add_argument("--rate", type=float, default=amc.CMU_RATE, help="frames a second of the AMC file")
     parser.add_argument("--metres", type=float, default=bvh.CENTIMETRE, help="a unit of the BVH file")
     arguments = parser.parse_args()
