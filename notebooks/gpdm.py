@@ -74,7 +74,7 @@ if RUN:
     print(f"RMSE: {-summary['eval_return']:.2f}")
     gallery.show(gallery.scratch / "run" / "figures" / "return.png", width=600)
 else:
-    print("RUN is False: nothing was fitted here")
+    print("RUN is False: nothing was trained here")
 
 # %%
 gallery.close()
