@@ -1,0 +1,91 @@
+"""What GP-MPC and PILCO share: Gaussian process dynamics that are fitted once a trial to all transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from imaginax.envs.limits import Limit, outside
+from imaginax.models import gp
+from imaginax.models.gaussian_dynamics import GaussianTask, inputs
+from imaginax.models.gp_fit import GPFitConfig, fit_hyperparameters
+from imaginax.types import Box, ConfigError, Environment, Metrics, Stage, TimeStep, Transition
+
+
+class GPLearner(NamedTuple):
+    """Hyperparameters, and the posterior of all data of finished trials."""
+
+    hyperparameters: gp.Hyperparameters
+    posterior: gp.Posterior
+
+
+def first_learner(task: GaussianTask, capacity: int) -> GPLearner:
+    """Before any data; the posterior is the prior."""
+    zeros = jnp.zeros(())  # of the precision that is set
+    hyperparameters = gp.initial(("se",), task.states, task.features, zeros.dtype)
+    data = gp.Data(jnp.zeros((capacity, task.features)), jnp.zeros((capacity, task.states)), jnp.int32(0))
+    return GPLearner(hyperparameters, gp.posterior(hyperparameters, data))
+
+
+def transitions(
+    task: GaussianTask, limits: Sequence[Limit], items: Transition, count: Int[Array, ""]
+) -> gp.Data:
+    """Features and changes of the state of the transitions that were made before a limit was broken."""
+    real = (jnp.arange(len(items.reward)) < count) & ~outside(limits, items.observation)
+    order = jnp.argsort(~real, stable=True)
+    chosen = jax.tree.map(lambda x: x[order], items)
+    features = inputs(task, chosen.observation, chosen.action)
+    return gp.Data(features, chosen.next_observation - chosen.observation, jnp.sum(real).astype(jnp.int32))
+
+
+def fit(config: GPFitConfig, learner: GPLearner, data: gp.Data, key: Array) -> tuple[GPLearner, Metrics]:
+    """Hyperparameters that are likely given the data, and the posterior with them."""
+    found = fit_hyperparameters(learner.hyperparameters, data, config, key)
+    posterior = gp.posterior(found.hyperparameters, data)
+    metrics = {
+        "objective": jnp.sum(found.objective),
+        "points": jnp.asarray(data.count, posterior.beta.dtype),
+        "noise": jnp.sqrt(jnp.mean(posterior.noise)),
+        "jitter": jnp.max(posterior.jitter),
+        "failed": jnp.sum(posterior.failed).astype(posterior.beta.dtype),
+    }
+    return GPLearner(found.hyperparameters, posterior), metrics
+
+
+def record(timestep: TimeStep, action: Array, following: TimeStep, extras: Metrics) -> Transition:
+    """The transition that replay keeps."""
+    del extras
+    return Transition(
+        timestep.observation, action, following.reward, following.discount, following.final_observation
+    )
+
+
+def example(env: Environment) -> Transition:
+    """The shapes of one transition, in float64."""
+    shapes = (env.spec.observation.shape, env.spec.action.shape, (), (), env.spec.observation.shape)
+    return Transition(*(jax.ShapeDtypeStruct(shape, jnp.float64) for shape in shapes))
+
+
+def schedule(trials: int, chunk_steps: int, env: Environment) -> tuple[Stage, ...]:
+    """One random trial, then `trials` trials that each begin with a fit.
+
+    Raises:
+        ConfigError: if a trial is no whole number of chunks.
+    """
+    steps, space = env.spec.max_steps, env.spec.action
+    chunk = chunk_steps or steps
+    if steps % chunk:
+        raise ConfigError(f"chunk_steps ({chunk}) must divide the steps of a trial ({steps})")
+    assert isinstance(space, Box)  # `gaussian_task` refuses other actions
+
+    def explore(learner, carry, timestep, key):
+        shape = (timestep.first.shape[0], *space.shape)
+        return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high), {}
+
+    per_trial = steps // chunk
+    random = Stage("random", chunks=1, env_steps=steps, act=explore)
+    return random, Stage("control", trials * per_trial, chunk, updates=1, update_every=per_trial)

@@ -1,0 +1,126 @@
+"""PILCO's policies with the moments of their controls at Gaussian beliefs (Deisenroth & Rasmussen 2011).
+
+A preliminary policy, linear or a sum of squared exponentials of the features, is squashed into the bounds by
+
+    u = bound (9 sin p + sin 3 p) / 8
+
+whose moments are exact where the preliminary control p is normally distributed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from imaginax.gaussian import Gaussian, Joint, linear, trigonometric
+from imaginax.models.moments import Moments, spread
+
+
+class LinearPolicy(NamedTuple):
+    """p = weights x + offset."""
+
+    weights: Float[Array, "A F"]
+    offset: Float[Array, "A"]
+
+
+class RBFPolicy(NamedTuple):
+    """p_a = sum_i w_ai exp(-(x - c_i)' L_a^-2 (x - c_i) / 2)."""
+
+    centres: Float[Array, "C F"]
+    weights: Float[Array, "A C"]
+    log_lengthscales: Float[Array, "A F"]
+
+
+Policy = LinearPolicy | RBFPolicy
+
+
+def preliminary(policy: Policy, features: Float[Array, "F"]) -> Float[Array, "A"]:
+    """P at known features."""
+    if isinstance(policy, LinearPolicy):
+        return policy.weights @ features + policy.offset
+    scaled = (features - policy.centres)[None] * jnp.exp(-policy.log_lengthscales)[:, None]
+    return jnp.sum(policy.weights * jnp.exp(-jnp.sum(scaled**2, axis=-1) / 2), axis=-1)
+
+
+def preliminary_moments(policy: Policy, mean: Float[Array, "F"], covariance: Float[Array, "F F"]) -> Moments:
+    """Mean, covariance and gain of p at uncertain features; those of a Gaussian process without variance."""
+    if isinstance(policy, LinearPolicy):
+        joint = linear(Gaussian(mean, covariance), policy.weights, policy.offset)
+        return Moments(joint.mean, joint.covariance, policy.weights.T)
+    centred, precision = policy.centres - mean, jnp.exp(-2 * policy.log_lengthscales)
+    spreads, logarithms = spread(covariance, precision)
+    scaled = centred * precision[:, None]
+    solved = scaled - (scaled @ spreads) * precision[:, None]
+    terms = policy.weights * jnp.exp(-logarithms[:, None] / 2 - jnp.sum(centred * solved, axis=-1) / 2)
+    values = jnp.sum(terms, axis=1)
+    products = _products(policy.weights, centred, precision, covariance)
+    return Moments(values, products - values[:, None] * values, jnp.einsum("ac,acf->fa", terms, solved))
+
+
+def _products(weights: Array, centred: Array, precision: Array, covariance: Array) -> Float[Array, "A A"]:
+    """E[p_a p_b]: |R|^-1/2 w_a' Q w_b (`models.moments`)."""
+    controls = len(weights)
+    first, second = np.triu_indices(controls)
+    inner, logarithms = spread(covariance, precision[first] + precision[second])
+    own = -0.5 * jnp.einsum("cf,af->ac", centred**2, precision)
+    z = (centred * precision[first][:, None])[:, :, None] + (centred * precision[second][:, None])[:, None]
+    exponent = jnp.einsum("qijf,qfg,qijg->qij", z, inner, z) / 2 - logarithms[:, None, None] / 2
+    exponent += own[first][:, :, None] + own[second][:, None]
+    sums = jnp.einsum("qi,qij,qj->q", weights[first], jnp.exp(exponent), weights[second])
+    place = np.zeros((controls, controls), int)
+    place[first, second] = place[second, first] = np.arange(len(first))
+    return sums[place]
+
+
+def squash(preliminary: Float[Array, "*B A"], bound: float) -> Float[Array, "*B A"]:
+    """Bound (9 sin p + sin 3 p) / 8, which lies in [-bound, bound]."""
+    return bound * (9 * jnp.sin(preliminary) + jnp.sin(3 * preliminary)) / 8
+
+
+def squashed_moments(moments: Moments, bound: float) -> Moments:
+    """The moments of the squashed control; the gain is still that of the features."""
+    controls = len(moments.mean)
+    eye = np.eye(controls)
+    both = linear(Gaussian(moments.mean, moments.covariance), jnp.asarray(np.concatenate([eye, 3 * eye])))
+    waves = trigonometric(Gaussian(both.mean, both.covariance), range(2 * controls))
+    mix = np.zeros((controls, 4 * controls))  # of sin p, cos p, ..., sin 3 p, cos 3 p, ...
+    mix[:, : 2 * controls : 2], mix[:, 2 * controls :: 2] = 9 / 8 * eye, 1 / 8 * eye
+    found = linear(Gaussian(waves.mean, waves.covariance), bound * jnp.asarray(mix))
+    cosine = waves.mean[1::2]
+    slope = bound * (9 * cosine[:controls] + 3 * cosine[controls:]) / 8  # E[du / dp], by Stein's lemma
+    return Moments(found.mean, found.covariance, moments.gain * slope)
+
+
+def joint(policy: Policy, seen: Joint, bound: float) -> Joint:
+    """The joint distribution of features and the policy's controls, where the features are normal."""
+    control = squashed_moments(preliminary_moments(policy, seen.mean, seen.covariance), bound)
+    across = seen.covariance @ control.gain
+    covariance = jnp.block([[seen.covariance, across], [across.T, control.covariance]])
+    cross = jnp.concatenate([seen.cross, seen.cross @ control.gain], axis=1)
+    return Joint(jnp.concatenate([seen.mean, control.mean]), covariance, cross)
+
+
+def random_policy(kind: str, key: Array, features: Gaussian, controls: int, centres: int) -> Policy:
+    """Where policy search starts: small weights, and centres where features are thought to be.
+
+    Args:
+        kind: `rbf` or `linear`.
+        key: consumed.
+        features: what is known of them.
+        controls: A.
+        centres: C, of an `rbf` policy.
+    """
+    key_centres, key_weights = jax.random.split(key)
+    size = len(features.mean)
+    if kind == "linear":
+        return LinearPolicy(0.1 * jax.random.normal(key_weights, (controls, size)), jnp.zeros(controls))
+    deviation = jnp.sqrt(jnp.diagonal(features.covariance) + 1e-6)
+    return RBFPolicy(
+        features.mean + deviation * jax.random.normal(key_centres, (centres, size)),
+        0.1 * jax.random.normal(key_weights, (controls, centres)),
+        jnp.broadcast_to(jnp.log(deviation + 1.0), (controls, size)),
+    )

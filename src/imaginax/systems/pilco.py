@@ -1,0 +1,222 @@
+"""PILCO: policy search on moment matching (Deisenroth & Rasmussen 2011), the baseline of GP-MPC's figures.
+
+Algorithm 1 of the paper:
+
+    one random trial
+    for each trial:
+        learn the dynamics on all data                                    -> models.gp_fit
+        improve the policy on roll-outs of the belief from the start      -> models.policies, models.lbfgs
+        execute the policy for one trial
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from imaginax import envs
+from imaginax.data.replay import item_replay
+from imaginax.envs.wrappers import training_environment
+from imaginax.gaussian import Gaussian, trigonometric
+from imaginax.models import policies
+from imaginax.models.gaussian_dynamics import GaussianTask, gaussian_task, inputs, propagate
+from imaginax.models.gp_fit import GPFitConfig
+from imaginax.models.gp_trials import GPLearner, example, first_learner, fit, record, schedule, transitions
+from imaginax.models.lbfgs import minimise
+from imaginax.models.moments import Prepared, prepare
+from imaginax.models.policies import Policy
+from imaginax.runtime.evaluation import run_episodes
+from imaginax.systems import SystemEntry
+from imaginax.types import ConfigError, Environment, System, SystemState, TimeStep
+
+_STARTS = 1024  # of which the distribution of starts is estimated
+MOST = 10_000  # trials; an exact process of all their data has to be kept
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """The policy and its search.
+
+    Attributes:
+        policy: `rbf` or `linear`; both are squashed into the bounds.
+        centres: of an `rbf` policy.
+        horizon: steps of a roll-out; 0 takes a trial's.
+        steps: the most steps of L-BFGS a trial.
+        tolerance: relative change of the cost at which a search ends.
+    """
+
+    policy: Literal["rbf", "linear"] = "rbf"
+    centres: int = 10
+    horizon: int = 0
+    steps: int = 75
+    tolerance: float = 1e-4
+
+    def __post_init__(self):
+        if self.policy not in ("rbf", "linear"):
+            raise ConfigError(f"search.policy must be rbf or linear, got {self.policy!r}")
+        for name, least in (("centres", 1), ("horizon", 0), ("steps", 1)):
+            if not least <= getattr(self, name) <= 100_000:
+                raise ConfigError(f"search.{name} must lie in [{least}, 100000], got {getattr(self, name)}")
+        if not 0.0 <= self.tolerance < 1.0:
+            raise ConfigError(f"search.tolerance must lie in [0, 1), got {self.tolerance}")
+
+
+@dataclasses.dataclass(frozen=True)
+class PILCOConfig:
+    """PILCO on one environment.
+
+    Attributes:
+        env: name of the environment (`imaginax list`).
+        trials: trials after the random one.
+        eval_episodes: episodes of the final evaluation.
+        fit: how hyperparameters are chosen.
+        search: the policy and how it is improved.
+    """
+
+    env: str = "gpmpc_cartpole"
+    trials: int = 8
+    eval_episodes: int = 8
+    fit: GPFitConfig = GPFitConfig()
+    search: SearchConfig = SearchConfig()
+
+    def __post_init__(self):
+        for name in ("trials", "eval_episodes"):
+            if not 1 <= getattr(self, name) <= MOST:
+                raise ConfigError(f"{name} must lie in [1, {MOST}], got {getattr(self, name)}")
+
+
+class Learner(NamedTuple):
+    """The dynamics and the policy."""
+
+    dynamics: GPLearner
+    policy: Policy
+
+
+def make(config: PILCOConfig) -> System:
+    """The system of a configuration.
+
+    Raises:
+        ConfigError: if the environment has no Gaussian moments, or settings do not fit together.
+    """
+    env = envs.make(config.env)
+    task = gaussian_task(env)
+    steps = env.spec.max_steps
+    capacity = (config.trials + 1) * steps
+    vector = training_environment(env, 1)
+    replay = item_replay(example(env), capacity, num_envs=1)
+    act = partial(_act, task)
+    search = config.search
+
+    def init(key) -> SystemState:
+        key, key_env, key_policy = jax.random.split(key, 3)
+        state, timestep = vector.init(key_env)
+        features = trigonometric(starts(env), task.angles)
+        seen, controls = Gaussian(features.mean, features.covariance), task.space.shape[0]
+        policy = policies.random_policy(search.policy, key_policy, seen, controls, search.centres)
+        learner = Learner(first_learner(task, capacity), policy)
+        zero = jnp.zeros((), jnp.int32)
+        return SystemState(learner, replay.init(), state, timestep, (), key, zero, zero)
+
+    def learn(learner, memory, key):
+        data = transitions(task, env.limits, *replay.data(memory))
+        dynamics, metrics = fit(config.fit, learner.dynamics, data, key)
+        cost = partial(
+            long_term_cost, task, prepare(dynamics.posterior), starts(env), search.horizon or steps
+        )
+        found = minimise(cost, learner.policy, steps=search.steps, tolerance=search.tolerance)
+        return Learner(dynamics, found.point), metrics | {"policy_cost": found.value}
+
+    def evaluate(state: SystemState, key):
+        nothing = lambda batch: ()  # noqa: E731
+        return run_episodes(env, act, nothing, state.learner, key, episodes=config.eval_episodes)
+
+    plan = schedule(config.trials, 0, env)
+    return System("pilco", config, vector, replay, init, act, learn, record, evaluate, plan, float64=True)
+
+
+def starts(env: Environment) -> Gaussian:
+    """The distribution of an environment's first observation, from a sample of it."""
+    seen = jax.vmap(env.init)(jax.random.split(jax.random.key(0), _STARTS))[1].observation
+    centred = seen - seen.mean(0)
+    return Gaussian(seen.mean(0), centred.T @ centred / (_STARTS - 1))
+
+
+def long_term_cost(
+    task: GaussianTask, gp: Prepared, start: Gaussian, horizon: int, policy: Policy
+) -> Float[Array, ""]:
+    """Sum of expected costs of a roll-out under the policy (eq. 2)."""
+
+    def advance(belief: Gaussian, _):
+        seen = trigonometric(belief, task.angles)
+        both = policies.joint(policy, seen, task.space.high)
+        following = propagate(gp, belief, both)
+        return following, task.cost(belief, both.mean[-task.space.shape[0] :], following)
+
+    return jnp.sum(jax.lax.scan(advance, start, length=horizon)[1])
+
+
+def _act(task: GaussianTask, learner: Learner, carry, timestep: TimeStep, key: Array):
+    del key
+    nothing = jnp.zeros((*timestep.observation.shape[:-1], 0), timestep.observation.dtype)
+    features = inputs(task, timestep.observation, nothing)
+    wanted = jax.vmap(partial(policies.preliminary, learner.policy))(features)
+    return carry, policies.squash(wanted, task.space.high), {}
+
+
+# ------------------------------------------------------------------- presets
+
+# The released scenarios (UCL-SML/pilco-matlab): 10 and 100 basis functions. Trials of 3 s, as in GP-MPC's.
+PAPER = {
+    "gpmpc_cartpole": PILCOConfig(),
+    "gpmpc_double_pendulum": PILCOConfig(
+        env="gpmpc_double_pendulum", trials=12, search=SearchConfig(centres=100)
+    ),
+    "gpmpc_cartpole_wall": PILCOConfig(env="gpmpc_cartpole_wall"),
+    "gpmpc_double_pendulum_wall": PILCOConfig(
+        env="gpmpc_double_pendulum_wall", trials=12, search=SearchConfig(centres=100)
+    ),
+}
+
+# Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
+TINY = PILCOConfig(
+    env="diagnostic_lqr",
+    trials=2,
+    eval_episodes=64,
+    fit=GPFitConfig(steps=30),
+    search=SearchConfig(policy="linear", horizon=12, steps=30),
+)
+
+
+def preset(name: str, env: str | None) -> PILCOConfig:
+    """A named configuration for an environment, the cart-pole by default.
+
+    Raises:
+        ConfigError: for the published settings of an environment that they were not made for.
+    """
+    if name == "tiny":
+        return dataclasses.replace(TINY, env=env or TINY.env)
+    env = env or "gpmpc_cartpole"
+    if name == "laptop":
+        return dataclasses.replace(PILCOConfig(search=SearchConfig(centres=20)), env=env)
+    if env not in PAPER:
+        raise ConfigError(
+            f"preset {name} has settings for {', '.join(PAPER)}; for env {env} use preset laptop"
+        )
+    return PAPER[env]
+
+
+ENTRY = SystemEntry(
+    name="pilco",
+    summary="policy search on exact moment matching (Deisenroth & Rasmussen 2011)",
+    config=PILCOConfig,
+    preset=preset,
+    presets=("laptop", "gpu", "paper", "tiny"),
+    environments=(*PAPER, "diagnostic_lqr"),
+    make=make,
+    reaches=-3.5,  # the optimum of the LQR task is -1.65 on average, doing nothing gets -8.4
+)

@@ -1,0 +1,75 @@
+"""Moments of policies against Gauss-Hermite quadrature."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.gaussian import Gaussian, Joint
+from imaginax.models import policies
+from imaginax.models.moments import Moments
+from tests.quadrature import moments, nodes
+
+MEAN = np.array([0.3, -0.4])
+ROOT = np.array([[0.5, 0], [0.2, 0.4]])
+COVARIANCE = ROOT @ ROOT.T
+
+
+def numbers(tree):
+    """As numpy, which keeps float64 outside of the scope too."""
+    return jax.tree.map(np.asarray, tree)
+
+
+def policy(kind):
+    start = Gaussian(jnp.zeros(2), jnp.eye(2))
+    made = policies.random_policy(kind, jax.random.key(1), start, controls=2, centres=4)
+    return made._replace(weights=8 * made.weights)
+
+
+@pytest.mark.parametrize("kind", ["rbf", "linear"])
+def test_preliminary_controls(kind):
+    points, weights = nodes(MEAN, COVARIANCE, degree=24)
+    with jax.enable_x64(True):
+        own = policy(kind)
+        values = np.asarray(jax.vmap(lambda x: policies.preliminary(own, x))(jnp.array(points)))
+        found = numbers(policies.preliminary_moments(own, jnp.array(MEAN), jnp.array(COVARIANCE)))
+    mean, covariance, across = moments(points, values, weights)
+    np.testing.assert_allclose(found.mean, mean, rtol=1e-8)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(COVARIANCE @ found.gain, across, rtol=1e-7, atol=1e-10)
+
+
+def test_squashed_controls():
+    """Of normally distributed preliminary ones: mean, covariance and the covariance with them."""
+    bound = 3.0
+    points, weights = nodes(MEAN, COVARIANCE, degree=40)
+    mean, covariance, across = moments(points, np.asarray(policies.squash(points, bound)), weights)
+    with jax.enable_x64(True):
+        normal = Moments(jnp.array(MEAN), jnp.array(COVARIANCE), jnp.eye(2))
+        found = numbers(policies.squashed_moments(normal, bound))
+    np.testing.assert_allclose(found.mean, mean, rtol=1e-8)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(COVARIANCE @ found.gain, across, rtol=1e-7, atol=1e-9)
+
+
+def test_squashed_controls_keep_the_bounds():
+    values = policies.squash(np.linspace(-9, 9, 1001), 2.0)
+    assert np.abs(values).max() <= 2.0 + 1e-12
+    np.testing.assert_allclose(policies.squash(jnp.float32(np.pi / 2), 2.0), 2.0, rtol=1e-6)
+
+
+def test_a_linear_policy_without_squashing_gives_a_joint_covariance_that_is_exact():
+    own = policies.LinearPolicy(jnp.array([[1.0, 2.0]]), jnp.array([0.5]))
+    found = policies.preliminary_moments(own, jnp.array(MEAN), jnp.array(COVARIANCE))
+    np.testing.assert_allclose(found.covariance, [[[1, 2] @ COVARIANCE @ [1, 2]]], rtol=1e-5)
+
+
+def test_the_joint_distribution_is_symmetric_and_has_no_negative_variance():
+    with jax.enable_x64(True):
+        seen = Joint(jnp.array(MEAN), jnp.array(COVARIANCE), jnp.array(COVARIANCE))
+        found = numbers(policies.joint(policy("rbf"), seen, 2.0))
+    assert found.cross.shape == (2, 4)
+    np.testing.assert_allclose(found.covariance, found.covariance.T, atol=1e-15)
+    assert np.linalg.eigvalsh(found.covariance).min() > -1e-12

@@ -1,0 +1,89 @@
+"""GP-MPC: what enters the processes, and when."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.runtime.driver import first_state
+from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.precision import precision
+from imaginax.systems import gp_mpc
+from imaginax.types import ConfigError
+
+STEPS = 20
+
+
+def _number(leaf):
+    """As numpy, which keeps float64 outside of the scope too; keys stay keys."""
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)
+
+
+@pytest.fixture(scope="module")
+def system():
+    return gp_mpc.make(dataclasses.replace(gp_mpc.TINY, online=True, chunk_steps=5, eval_episodes=1))
+
+
+@pytest.fixture(scope="module")
+def states(system):
+    """After the random trial, and after one quarter of the next one."""
+    with precision(system):
+        state = jax.tree.map(
+            lambda x: x[0], jax.jit(first_state(system))(jax.random.split(jax.random.key(0), 1))
+        )
+        random, control = (jax.jit(make_chunk(system, stage)) for stage in system.schedule)
+        begun, _ = random(state, jnp.int32(0))
+        return jax.tree.map(_number, (begun, *control(begun, jnp.int32(0))))
+
+
+def test_everything_is_float64(states):
+    learner = states[1].learner
+    assert {leaf.dtype for leaf in jax.tree.leaves(learner.hyperparameters)} == {np.dtype("float64")}
+    assert states[1].timestep.observation.dtype == np.float64
+
+
+def test_the_fit_has_all_transitions_of_finished_trials(system, states):
+    posterior, items = states[1].learner.posterior, jax.tree.map(lambda x: x[0], states[0].replay.experience)
+    assert int(posterior.count) == STEPS
+    rows = np.concatenate([items.observation[:STEPS], items.action[:STEPS]], axis=1)
+    np.testing.assert_allclose(posterior.inputs[:STEPS], rows)
+    changes = np.asarray(items.next_observation - items.observation)[:STEPS]
+    np.testing.assert_allclose(posterior.targets.T[:STEPS], changes)
+    assert float(states[2].metrics["points"]) == STEPS
+
+
+def test_transitions_enter_the_posterior_at_once(states):
+    """Five steps after the trial began, four transitions are complete."""
+    memory = states[1].carry
+    assert int(memory.posterior.count[0]) == STEPS + 4
+    assert np.all(np.asarray(memory.posterior.inputs[0, STEPS : STEPS + 4]).any(axis=1))
+
+
+def test_the_model_predicts_the_last_step_well(states):
+    """Linear dynamics from twenty transitions: far better than no change at all."""
+    posterior = states[1].carry.posterior
+    new = np.asarray(posterior.inputs[0, STEPS : STEPS + 4])
+    change = np.asarray(posterior.targets[0].T[STEPS : STEPS + 4])
+    truth = np.array([[0.0, 0.2, 0.02], [-0.1, -0.05, 0.2]])
+    np.testing.assert_allclose(change, new @ truth.T, atol=1e-12)
+
+
+def test_a_chunk_must_divide_the_trial():
+    with pytest.raises(ConfigError, match="chunk_steps"):
+        gp_mpc.make(dataclasses.replace(gp_mpc.TINY, chunk_steps=7))
+
+
+@pytest.mark.parametrize("env", ["pendulum", "diagnostic_chain", "diagnostic_bandit"])
+def test_environments_without_gaussian_moments_are_refused(env):
+    with pytest.raises(ConfigError, match=env):
+        gp_mpc.make(dataclasses.replace(gp_mpc.TINY, env=env))
+
+
+def test_presets():
+    assert gp_mpc.preset("laptop", None).planner.horizon < gp_mpc.preset("paper", None).planner.horizon
+    with pytest.raises(ConfigError, match="laptop"):
+        gp_mpc.preset("paper", "pendulum")

@@ -1,0 +1,76 @@
+"""PILCO: policy search lowers the cost that roll-outs of the belief predict."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax import envs
+from imaginax.gaussian import Gaussian
+from imaginax.models.policies import LinearPolicy
+from imaginax.runtime.driver import first_state
+from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.precision import precision
+from imaginax.systems import pilco
+from imaginax.types import ConfigError
+
+
+def _number(leaf):
+    """As numpy, which keeps float64 outside of the scope too; keys stay keys."""
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)
+
+
+@pytest.fixture(scope="module")
+def system():
+    return pilco.make(pilco.TINY)
+
+
+@pytest.fixture(scope="module")
+def learned(system):
+    """States after the random trial and after the first update, and its metrics."""
+    with precision(system):
+        state = jax.tree.map(
+            lambda x: x[0], jax.jit(first_state(system))(jax.random.split(jax.random.key(0), 1))
+        )
+        random, control = (jax.jit(make_chunk(system, stage)) for stage in system.schedule)
+        begun, _ = random(state, jnp.int32(0))
+        return jax.tree.map(_number, (begun, *control(begun, jnp.int32(0))))
+
+
+def test_the_policy_controls_the_linear_system(learned):
+    """The first trial with the learned policy: the optimum is -1.65 on average, doing nothing gets -8.4."""
+    assert float(learned[2].episode_return) > -5.0
+
+
+def test_the_search_lowers_the_predicted_cost(learned):
+    before, after = learned[0].learner.policy, learned[1].learner.policy
+    assert isinstance(after, LinearPolicy)
+    assert float(jnp.abs(after.weights - before.weights).max()) > 0.01
+    assert 0 < float(learned[2].metrics["policy_cost"]) < 8.0
+
+
+def test_actions_are_the_policys_and_keep_the_bounds(system, learned):
+    state = learned[1]
+    with precision(system):
+        _, action, _ = system.act(state.learner, (), state.timestep, state.key)
+        action = np.asarray(action)
+        wanted = state.learner.policy.weights @ state.timestep.observation[0] + state.learner.policy.offset
+    p = float(wanted[0])
+    np.testing.assert_allclose(action[0, 0], 10 * (9 * np.sin(p) + np.sin(3 * p)) / 8, rtol=1e-9)
+
+
+def test_the_distribution_of_starts():
+    found = pilco.starts(envs.make("gpmpc_double_pendulum"))
+    assert isinstance(found, Gaussian)
+    np.testing.assert_allclose(found.mean, [np.pi, np.pi, 0, 0], atol=0.02)
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), [0.01, 0.01, 0.1, 0.1], rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("policy", "deep"), ("centres", 0), ("steps", 0), ("tolerance", 2.0)]
+)
+def test_impossible_settings_are_refused_by_name(field, value):
+    with pytest.raises(ConfigError, match=field):
+        pilco.SearchConfig(**{field: value})
