@@ -85,19 +85,43 @@ def inverse_of(cholesky: Float[Array, "N N"]) -> Float[Array, "N N"]:
     By halves, which spares the products with the zeros of triangular matrices: 1.4 N^3 operations for large
     N, where a full triangular solve and a full product are 3 N^3.
     """
-    return _gram(_triangular_inverse(cholesky))
+    return _gram(triangular_inverse(cholesky))
 
 
-def _triangular_inverse(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
-    """L^-1 of [[A, 0], [C, B]] is [[A^-1, 0], [-B^-1 C A^-1, B^-1]]."""
+def solve_and_inverse(
+    cholesky: Float[Array, "N N"], y: Float[Array, "N *M"]
+) -> tuple[Float[Array, "N *M"], Float[Array, "N N"]]:
+    """(L L')^-1 y = L^-T (L^-1 y), and (L L')^-1."""
+    lower = triangular_inverse(cholesky)
+    return lower.T @ (lower @ y), _gram(lower)
+
+
+def triangular_inverse(lower: Float[Array, "N N"]) -> Float[Array, "N N"]:
+    """L^-1 of [[A, 0], [C, B]] is [[A^-1, 0], [-B^-1 C A^-1, B^-1]], two levels deep.
+
+    The four blocks on the diagonal are inverted by one call. On a CPU a batch of LAPACK calls holds a thread of
+    the pool until other threads have done its parts (jaxlib 0.10.2): two batches side by side on two cores
+    would wait for ever.
+    """
     size = len(lower)
-    if not levels or size < SMALLEST:
-        return solve_triangular(lower, jnp.eye(size, dtype=lower.dtype), lower=True)
-    half = size // 2
-    first = _triangular_inverse(lower[:half, :half], levels - 1)
-    second = _triangular_inverse(lower[half:, half:], levels - 1)
+    blocks = 4 if size >= 2 * SMALLEST else 1
+    rows = -(-size // blocks)
+    extra = blocks * rows - size
+    whole = jnp.pad(lower, (0, extra)) + jnp.diag((jnp.arange(size + extra) >= size).astype(lower.dtype))
+    corners = jnp.stack([whole[at : at + rows, at : at + rows] for at in range(0, size + extra, rows)])
+    identity = jnp.broadcast_to(jnp.eye(rows, dtype=lower.dtype), corners.shape)
+    return _joined(whole, list(solve_triangular(corners, identity, lower=True)))[:size, :size]
+
+
+def _joined(lower: Float[Array, "N N"], inverses: list[Float[Array, "n n"]]) -> Float[Array, "N N"]:
+    """L^-1 from the inverses of the blocks on its diagonal."""
+    if len(inverses) == 1:
+        return inverses[0]
+    half, count = len(lower) // 2, len(inverses) // 2
+    first = _joined(lower[:half, :half], inverses[:count])
+    second = _joined(lower[half:, half:], inverses[count:])
     between = -second @ (lower[half:, :half] @ first)
-    return jnp.block([[first, jnp.zeros((half, size - half), lower.dtype)], [between, second]])
+    return jnp.block([[first, jnp.zeros_like(between.T)], [between, second]])
 
 
 def _gram(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:

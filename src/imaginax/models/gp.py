@@ -19,11 +19,11 @@ from typing import Any, Literal, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_solve, solve_triangular
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models import kernels
-from imaginax.models.factors import factorise, inverse_of, log_density
+from imaginax.models.factors import factorise, log_density, solve_and_inverse
 from imaginax.models.kernels import Kernel, SquaredExponential
 
 
@@ -176,9 +176,9 @@ def _solve(hyperparameters: Hyperparameters, data: Data, y: Float[Array, "N"]):
     """Beta, inverse, Cholesky factor, jitter and failure of one output."""
     used = in_use(data)
     factor = factorise(covariance(hyperparameters, data))
-    inverse = inverse_of(factor.cholesky)
+    beta, inverse = solve_and_inverse(factor.cholesky, y)
     inverse = jnp.where(used[:, None] & used & ~factor.failed, inverse, 0.0)
-    beta = jnp.where(factor.failed, 0.0, cho_solve((factor.cholesky, True), y))
+    beta = jnp.where(factor.failed, 0.0, beta)
     return beta, inverse, factor.cholesky, factor.jitter, factor.failed
 
 

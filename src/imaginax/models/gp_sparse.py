@@ -22,7 +22,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models import gp, kernels
-from imaginax.models.factors import Factor, factorise, inverse_of
+from imaginax.models.factors import Factor, factorise, triangular_inverse
 from imaginax.models.gp import Data, Hyperparameters, Posterior
 
 
@@ -40,7 +40,7 @@ class _Projection(NamedTuple):
         factor: of K_uu, the identity on padding.
         inner: of I + V G^-1 V'.
         noise: diagonal of G.
-        target: c = L_B^-1 V G^-1 y, with L_B the inner factor.
+        target: V G^-1 y.
     """
 
     factor: Factor
@@ -70,7 +70,8 @@ def _log_likelihood(
 ) -> Float[Array, ""]:
     """By the matrix inversion and determinant lemmas, in terms of M x M factors."""
     seen = _project(hyperparameters, inducing, data, y)
-    fit = jnp.sum(jnp.square(y) / seen.noise) - seen.target @ seen.target
+    explained = solve_triangular(seen.inner.cholesky, seen.target, lower=True)
+    fit = jnp.sum(jnp.square(y) / seen.noise) - explained @ explained
     logarithm = jnp.sum(jnp.log(seen.noise)) + 2.0 * jnp.sum(jnp.log(jnp.diagonal(seen.inner.cholesky)))
     constant = math.log(2.0 * math.pi) * jnp.asarray(data.count, y.dtype)
     failed = seen.factor.failed | seen.inner.failed
@@ -121,8 +122,7 @@ def _project(
     noise = jnp.where(rows, left + jnp.exp(hyperparameters.log_noise), 1.0)
     identity = jnp.eye(len(used), dtype=y.dtype)
     inner = factorise(identity + (projected / noise) @ projected.T)
-    target = solve_triangular(inner.cholesky, projected @ (y / noise), lower=True)
-    return _Projection(factor, inner, noise, target)
+    return _Projection(factor, inner, noise, projected @ (y / noise))
 
 
 def _solve(hyperparameters: Hyperparameters, inducing: Inducing, data: Data, y: Float[Array, "N"]):
@@ -130,10 +130,10 @@ def _solve(hyperparameters: Hyperparameters, inducing: Inducing, data: Data, y: 
     used = _used(inducing)
     seen = _project(hyperparameters, inducing, data, y)
     identity = jnp.eye(len(used), dtype=y.dtype)
-    outer = solve_triangular(seen.factor.cholesky, identity, lower=True)
+    outer, inner = jax.vmap(triangular_inverse)(jnp.stack([seen.factor.cholesky, seen.inner.cholesky]))
     failed = seen.factor.failed | seen.inner.failed
-    beta = outer.T @ solve_triangular(seen.inner.cholesky, seen.target, lower=True, trans=1)
-    inverse = outer.T @ (identity - inverse_of(seen.inner.cholesky)) @ outer
+    beta = outer.T @ (inner.T @ (inner @ seen.target))
+    inverse = outer.T @ (identity - inner.T @ inner) @ outer
     kept = used & ~failed
     beta, inverse = jnp.where(kept, beta, 0.0), jnp.where(kept[:, None] & kept, inverse, 0.0)
     return beta, inverse, seen.factor.cholesky, jnp.maximum(seen.factor.jitter, seen.inner.jitter), failed
