@@ -36,6 +36,8 @@ SHORT = {
     "alphago_zero": "--updates {} --gate-share 0.999",
     "alphazero": "--updates {}",
     "planet": "--updates {}",
+    "gp_mpc": "--fit.steps {}",
+    "pilco": "--fit.steps {0} --search.steps {0}",
     "gpdm": "--fit.iterations {}",
 }
 FEW = 2

@@ -17,10 +17,10 @@ NOTHING = SystemState(*[np.zeros(())] * 8)
 
 
 def test_every_program_of_a_system_is_measured(monkeypatch):
-    """Every program is called; how long that takes is made up: 2 and 4 s beside products of 0.5 and 0.25 s."""
-    time = bench._time
+    """Every program is called; the times are made up: 2 and 4 s, beside products of 0.5 and 0.25 s."""
+    call = bench._time
     pairs = [(2.0, 0.5), (4.0, 0.25)]
-    monkeypatch.setattr(bench, "_time", lambda *arguments: (time(*arguments)[0], pairs))
+    monkeypatch.setattr(bench, "_time", lambda *arguments: (call(*arguments)[0], pairs))
     system = toy_system.make(toy_system.ToyConfig())
     settings = dict(jax.config.values)
     names = [program.name for program in bench.programs(system)]

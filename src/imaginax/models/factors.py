@@ -2,20 +2,58 @@
 
 A matrix without a usable factor gets more and more variance on its diagonal until it has one. How much, and
 whether even that failed, is reported. Nothing here returns NaN without saying so.
+
+On a CPU the matrices of a batch are factorised and solved one after the other. jaxlib's own batches (0.10.2,
+`ParallelBatchMap`) hold a thread of the pool until other threads have done their parts: two of them side by
+side on two cores, or one on each of eight virtual devices, wait for ever.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float
 
 MOST_JITTER = 1e-3  # of the mean of the diagonal
 SMALLEST = 128  # rows of a triangle that is worth halving
+
+
+def one_by_one(function: Callable[..., Array]) -> Callable[..., Array]:
+    """The function, whose batches under `jax.vmap` a CPU computes one by one, in a loop."""
+    single = jax.custom_batching.custom_vmap(function)
+
+    @single.def_vmap
+    def batch(size: int, batched: list[bool], *arguments: Array) -> tuple[Array, bool]:
+        spread = [
+            x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
+            for x, is_batched in zip(arguments, batched, strict=True)
+        ]
+        in_turn = lambda *xs: jax.lax.map(lambda x: single(*x), xs)  # noqa: E731
+        return jax.lax.platform_dependent(*spread, cpu=in_turn, default=jax.vmap(function)), True
+
+    return single
+
+
+@one_by_one
+def cholesky(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
+    """The lower factor of a symmetric matrix, of which the lower triangle is read; NaN if it has none."""
+    return jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
+
+
+@one_by_one
+def solve_lower(lower: Float[Array, "N N"], right: Float[Array, "N M"]) -> Float[Array, "N M"]:
+    """L^-1 right."""
+    return jax.lax.linalg.triangular_solve(lower, right, left_side=True, lower=True)
+
+
+@one_by_one
+def solve_transposed(lower: Float[Array, "N N"], right: Float[Array, "N M"]) -> Float[Array, "N M"]:
+    """L^-T right."""
+    return jax.lax.linalg.triangular_solve(lower, right, left_side=True, lower=True, transpose_a=True)
 
 
 class Factor(NamedTuple):
@@ -50,10 +88,10 @@ def factorise(matrix: Float[Array, "N N"]) -> Factor:
 
     def attempt(relative: Float[Array, ""]) -> _Attempt:
         shifted = matrix + (relative * scale) * jnp.eye(len(matrix), dtype=matrix.dtype)
-        cholesky = jax.lax.linalg.cholesky(shifted, symmetrize_input=False)
-        pivots = jnp.diagonal(cholesky)
+        lower = cholesky(shifted)
+        pivots = jnp.diagonal(lower)
         # A comparison with NaN is false: a matrix that is not a number has no usable factor.
-        return _Attempt(cholesky, relative, jnp.min(jnp.square(pivots)) > precision * scale)
+        return _Attempt(lower, relative, jnp.min(jnp.square(pivots)) > precision * scale)
 
     def again(last: _Attempt) -> _Attempt:
         return attempt(jnp.maximum(10.0 * last.relative, 10.0 * precision).astype(matrix.dtype))
@@ -63,17 +101,17 @@ def factorise(matrix: Float[Array, "N N"]) -> Factor:
 
     last = jax.lax.while_loop(hopeful, again, attempt(jnp.zeros((), matrix.dtype)))
     identity = jnp.eye(len(matrix), dtype=matrix.dtype)
-    cholesky = jnp.where(last.usable, last.cholesky, identity)
+    lower = jnp.where(last.usable, last.cholesky, identity)
     jitter = jnp.where(last.relative > 0.0, last.relative * scale, 0.0)
-    return Factor(cholesky, jitter, ~last.usable)
+    return Factor(lower, jitter, ~last.usable)
 
 
 @factorise.defjvp
 def _factorise_tangent(primals, tangents):
     """dL = L Phi(L^-1 dC L^-T), where Phi keeps the lower triangle and half of the diagonal."""
     factor = factorise(*primals)
-    half = solve_triangular(factor.cholesky, tangents[0], lower=True)
-    middle = jnp.tril(solve_triangular(factor.cholesky, half.T, lower=True))
+    inverse = triangular_inverse(factor.cholesky)
+    middle = jnp.tril(inverse @ tangents[0] @ inverse.T)
     middle = middle - 0.5 * jnp.diag(jnp.diagonal(middle))
     nothing: Any = np.zeros((), jax.dtypes.float0)
     return factor, Factor(factor.cholesky @ middle, jnp.zeros_like(factor.jitter), nothing)
@@ -96,32 +134,29 @@ def solve_and_inverse(
     return lower.T @ (lower @ y), _gram(lower)
 
 
+@jax.custom_jvp
 def triangular_inverse(lower: Float[Array, "N N"]) -> Float[Array, "N N"]:
-    """L^-1 of [[A, 0], [C, B]] is [[A^-1, 0], [-B^-1 C A^-1, B^-1]], two levels deep.
+    """L^-1; differentiable, once in both modes."""
+    return _triangular_inverse(lower)
 
-    The four blocks on the diagonal are inverted by one call. On a CPU a batch of LAPACK calls holds a thread of
-    the pool until other threads have done its parts (jaxlib 0.10.2): two batches side by side on two cores
-    would wait for ever.
-    """
+
+@triangular_inverse.defjvp
+def _triangular_inverse_tangent(primals, tangents):
+    """-L^-1 dL L^-1."""
+    inverse = triangular_inverse(*primals)
+    return inverse, -inverse @ tangents[0] @ inverse
+
+
+def _triangular_inverse(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
+    """L^-1 of [[A, 0], [C, B]] is [[A^-1, 0], [-B^-1 C A^-1, B^-1]]."""
     size = len(lower)
-    blocks = 4 if size >= 2 * SMALLEST else 1
-    rows = -(-size // blocks)
-    extra = blocks * rows - size
-    whole = jnp.pad(lower, (0, extra)) + jnp.diag((jnp.arange(size + extra) >= size).astype(lower.dtype))
-    corners = jnp.stack([whole[at : at + rows, at : at + rows] for at in range(0, size + extra, rows)])
-    identity = jnp.broadcast_to(jnp.eye(rows, dtype=lower.dtype), corners.shape)
-    return _joined(whole, list(solve_triangular(corners, identity, lower=True)))[:size, :size]
-
-
-def _joined(lower: Float[Array, "N N"], inverses: list[Float[Array, "n n"]]) -> Float[Array, "N N"]:
-    """L^-1 from the inverses of the blocks on its diagonal."""
-    if len(inverses) == 1:
-        return inverses[0]
-    half, count = len(lower) // 2, len(inverses) // 2
-    first = _joined(lower[:half, :half], inverses[:count])
-    second = _joined(lower[half:, half:], inverses[count:])
+    if not levels or size < SMALLEST:
+        return solve_lower(lower, jnp.eye(size, dtype=lower.dtype))
+    half = size // 2
+    first = _triangular_inverse(lower[:half, :half], levels - 1)
+    second = _triangular_inverse(lower[half:, half:], levels - 1)
     between = -second @ (lower[half:, :half] @ first)
-    return jnp.block([[first, jnp.zeros_like(between.T)], [between, second]])
+    return jnp.block([[first, jnp.zeros((half, size - half), lower.dtype)], [between, second]])
 
 
 def _gram(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
@@ -144,7 +179,7 @@ def log_density(matrix: Float[Array, "N N"], y: Float[Array, "N"]) -> Float[Arra
     gradient costs one inverse and nothing is differentiated through the factorisation.
     """
     factor = factorise(matrix)
-    half = solve_triangular(factor.cholesky, y, lower=True)
+    half = solve_lower(factor.cholesky, y[:, None])[:, 0]
     value = -0.5 * half @ half - jnp.sum(jnp.log(jnp.diagonal(factor.cholesky)))
     return jnp.where(factor.failed, -jnp.inf, value)
 

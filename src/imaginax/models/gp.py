@@ -19,12 +19,12 @@ from typing import Any, Literal, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models import kernels
-from imaginax.models.factors import factorise, log_density, solve_and_inverse
+from imaginax.models.factors import factorise, log_density, solve_and_inverse, solve_lower, solve_transposed
 from imaginax.models.kernels import Kernel, SquaredExponential
+from imaginax.sharding import spread
 
 
 class Data(NamedTuple):
@@ -123,9 +123,9 @@ def in_use(data: Data) -> Bool[Array, "N"]:
 
 
 def covariance(hyperparameters: Hyperparameters, data: Data) -> Float[Array, "N N"]:
-    """K + s I of one output, with the identity in the rows of padding."""
+    """K + s I of one output, with the identity in the rows of padding. Devices share its rows."""
     used = in_use(data)
-    matrix = kernels.cross(hyperparameters.kernel, data.inputs, data.inputs)
+    matrix = kernels.cross(hyperparameters.kernel, spread(data.inputs, 0), data.inputs)
     matrix = jnp.where(used[:, None] & used, matrix, 0.0)
     return matrix + jnp.diag(jnp.where(used, jnp.exp(hyperparameters.log_noise), 1.0))
 
@@ -261,8 +261,9 @@ def _grow(posterior: Posterior, x: Float[Array, "F"], y: Float[Array, "E"]) -> P
 
 def _next_row(cholesky: Float[Array, "N N"], values: Float[Array, "N"], own: Float[Array, ""], place):
     """Of one output: the factor with one more row, v, the pivot, and what had to be added to it."""
-    row = solve_triangular(cholesky, values, lower=True)
-    u = solve_triangular(cholesky, row, lower=True, trans=1)
+    row = solve_lower(cholesky, values[:, None])
+    u = solve_transposed(cholesky, row)[:, 0]
+    row = row[:, 0]
     exact = own - row @ row
     pivot = jnp.maximum(exact, 10.0 * jnp.finfo(own.dtype).eps * own)
     here = jnp.arange(len(values)) == place

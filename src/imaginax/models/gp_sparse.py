@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models import gp, kernels
@@ -38,12 +37,14 @@ class _Projection(NamedTuple):
 
     Attributes:
         factor: of K_uu, the identity on padding.
+        outer: its inverse.
         inner: of I + V G^-1 V'.
         noise: diagonal of G.
         target: V G^-1 y.
     """
 
     factor: Factor
+    outer: Float[Array, "M M"]
     inner: Factor
     noise: Float[Array, "N"]
     target: Float[Array, "M"]
@@ -70,7 +71,7 @@ def _log_likelihood(
 ) -> Float[Array, ""]:
     """By the matrix inversion and determinant lemmas, in terms of M x M factors."""
     seen = _project(hyperparameters, inducing, data, y)
-    explained = solve_triangular(seen.inner.cholesky, seen.target, lower=True)
+    explained = triangular_inverse(seen.inner.cholesky) @ seen.target
     fit = jnp.sum(jnp.square(y) / seen.noise) - explained @ explained
     logarithm = jnp.sum(jnp.log(seen.noise)) + 2.0 * jnp.sum(jnp.log(jnp.diagonal(seen.inner.cholesky)))
     constant = math.log(2.0 * math.pi) * jnp.asarray(data.count, y.dtype)
@@ -117,12 +118,13 @@ def _project(
     factor = factorise(at_inducing.astype(y.dtype))
     between = kernels.cross(kernel, inducing.inputs, data.inputs)
     between = jnp.where(used[:, None] & rows, between, 0.0)
-    projected = solve_triangular(factor.cholesky, between, lower=True)
+    outer = triangular_inverse(factor.cholesky)
+    projected = outer @ between
     left = jnp.maximum(kernels.diagonal(kernel, data.inputs) - jnp.sum(jnp.square(projected), 0), 0.0)
     noise = jnp.where(rows, left + jnp.exp(hyperparameters.log_noise), 1.0)
     identity = jnp.eye(len(used), dtype=y.dtype)
     inner = factorise(identity + (projected / noise) @ projected.T)
-    return _Projection(factor, inner, noise, projected @ (y / noise))
+    return _Projection(factor, outer, inner, noise, projected @ (y / noise))
 
 
 def _solve(hyperparameters: Hyperparameters, inducing: Inducing, data: Data, y: Float[Array, "N"]):
@@ -130,7 +132,7 @@ def _solve(hyperparameters: Hyperparameters, inducing: Inducing, data: Data, y: 
     used = _used(inducing)
     seen = _project(hyperparameters, inducing, data, y)
     identity = jnp.eye(len(used), dtype=y.dtype)
-    outer, inner = jax.vmap(triangular_inverse)(jnp.stack([seen.factor.cholesky, seen.inner.cholesky]))
+    outer, inner = seen.outer, triangular_inverse(seen.inner.cholesky)
     failed = seen.factor.failed | seen.inner.failed
     beta = outer.T @ (inner.T @ (inner @ seen.target))
     inverse = outer.T @ (identity - inner.T @ inner) @ outer

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from imaginax.models.factors import cholesky, solve_lower, solve_transposed
 from imaginax.sharding import spread
 
 JITTER = 10.0  # multiples of the type's rounding that are added to the mean of a covariance's diagonal
@@ -77,18 +78,18 @@ def dynamics_covariance(
 def factor(covariance: Float[Array, "N N"]) -> Factor:
     """Cholesky factor and log determinant, with a jitter of ten roundings of the mean variance."""
     jitter = JITTER * jnp.finfo(covariance.dtype).eps * jnp.mean(jnp.diagonal(covariance))
-    lower = jnp.linalg.cholesky(covariance + jitter * jnp.eye(len(covariance), dtype=covariance.dtype))
+    lower = cholesky(covariance + jitter * jnp.eye(len(covariance), dtype=covariance.dtype))
     return Factor(lower, 2 * jnp.sum(jnp.log(jnp.diagonal(lower))))
 
 
 def solve(f: Factor, right: Float[Array, "N D"]) -> Float[Array, "N D"]:
     """K^-1 right."""
-    return jax.scipy.linalg.cho_solve((f.lower, True), right)
+    return solve_transposed(f.lower, solve_lower(f.lower, right))
 
 
 def whiten(f: Factor, right: Float[Array, "N D"]) -> Float[Array, "N D"]:
     """L^-1 right, whose squared columns are right' K^-1 right."""
-    return jax.scipy.linalg.solve_triangular(f.lower, right, lower=True)
+    return jax.scipy.linalg.solve_triangular(f.lower, right, lower=True)  # differentiable
 
 
 @jax.custom_vjp

@@ -44,7 +44,7 @@ def _load(name: str) -> SystemEntry:
     return importlib.import_module(f"imaginax.systems.{name}").ENTRY
 
 
-_NAMES = ("pets", "mpc", "gpdm", "planet", "alphago_zero", "alphazero")
+_NAMES = ("pets", "mpc", "gp_mpc", "pilco", "gpdm", "planet", "alphago_zero", "alphazero")
 
 SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in _NAMES}
 

@@ -201,10 +201,10 @@ LAPTOP = MomentPlannerConfig(horizon=15, evaluations=15)
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
 TINY = GPMPCConfig(
     env="diagnostic_lqr",
-    trials=2,
+    trials=3,
     eval_episodes=64,
     online=False,
-    fit=GPFitConfig(starts=2, steps=30),
+    fit=GPFitConfig(steps=30),
     planner=MomentPlannerConfig(horizon=8, evaluations=8),
 )
 

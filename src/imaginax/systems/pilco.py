@@ -185,7 +185,7 @@ PAPER = {
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
 TINY = PILCOConfig(
     env="diagnostic_lqr",
-    trials=2,
+    trials=3,
     eval_episodes=64,
     fit=GPFitConfig(steps=30),
     search=SearchConfig(policy="linear", horizon=12, steps=30),
