@@ -23,7 +23,9 @@ def rosenbrock(x):
 def solve(function, start, bounds, evaluations):
     with jax.enable_x64(True):
         objective = jax.value_and_grad(function)
-        return minimise_in_box(objective, jnp.array(start), bounds, evaluations=evaluations, tolerance=1e-14)
+        return minimise_in_box(
+            objective, jnp.array(start)[None], bounds, evaluations=evaluations, tolerance=1e-14
+        )
 
 
 def test_a_separable_quadratic_ends_at_the_clipped_centre():
@@ -57,7 +59,7 @@ def test_a_batch_is_its_members():
 
         def run(start):
             objective = jax.value_and_grad(rosenbrock)
-            return minimise_in_box(objective, start, (-2.0, 2.0), evaluations=40).point
+            return minimise_in_box(objective, start[None], (-2.0, 2.0), evaluations=40).point
 
         both, alone = np.asarray(jax.vmap(run)(starts)), run(starts[1])
     np.testing.assert_allclose(both[1], alone, rtol=1e-9)

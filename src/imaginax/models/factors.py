@@ -3,14 +3,11 @@
 A matrix without a usable factor gets more and more variance on its diagonal until it has one. How much, and
 whether even that failed, is reported. Nothing here returns NaN without saying so.
 
-On a CPU the matrices of a batch are factorised and solved one after the other. jaxlib's own batches (0.10.2,
-`ParallelBatchMap`) hold a thread of the pool until other threads have done their parts: two of them side by
-side on two cores, or one on each of eight virtual devices, wait for ever.
+On a CPU the matrices of a batch are factorised and solved one after the other (`imaginax.one_by_one`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -18,24 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from imaginax.one_by_one import one_by_one
+
 MOST_JITTER = 1e-3  # of the mean of the diagonal
 SMALLEST = 128  # rows of a triangle that is worth halving
-
-
-def one_by_one(function: Callable[..., Array]) -> Callable[..., Array]:
-    """The function, whose batches under `jax.vmap` a CPU computes one by one, in a loop."""
-    single = jax.custom_batching.custom_vmap(function)
-
-    @single.def_vmap
-    def batch(size: int, batched: list[bool], *arguments: Array) -> tuple[Array, bool]:
-        spread = [
-            x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
-            for x, is_batched in zip(arguments, batched, strict=True)
-        ]
-        in_turn = lambda *xs: jax.lax.map(lambda x: single(*x), xs)  # noqa: E731
-        return jax.lax.platform_dependent(*spread, cpu=in_turn, default=jax.vmap(function)), True
-
-    return single
 
 
 @one_by_one

@@ -23,6 +23,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from imaginax.one_by_one import one_by_one
+
 _BLOCK = 64  # points of a block at most: its exponentials stay in a core's cache
 _MAGIC = 1.5 * 2.0**52  # adding it leaves an integer in the low bits of a float64
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
@@ -71,6 +73,7 @@ def _pair_sums_jvp(primals, tangents):
     return total, slope @ mean_dot + jnp.einsum("qfg,qfg->q", second, spread_dot) / 2
 
 
+@one_by_one
 def _second_moments(
     mean: Float[Array, "F"], spread: Float[Array, "Q F F"], points: Points
 ) -> Float[Array, "Q F+1 F+1"]:

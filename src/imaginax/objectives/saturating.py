@@ -7,6 +7,7 @@ of a point t, such as the tip of a pendulum: 0 at the target, 1 far from it.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -32,5 +33,5 @@ def saturating_moments(
 def _expectation(offset: Float[Array, "K"], scaled: Float[Array, "K K"], width: float) -> Float[Array, ""]:
     """E(W) of a covariance in units of the width."""
     factor = jnp.linalg.cholesky(jnp.eye(len(offset), dtype=offset.dtype) + scaled)
-    solved = jnp.linalg.solve(factor, offset / width)
+    solved = jax.scipy.linalg.solve_triangular(factor, offset / width, lower=True)
     return jnp.exp(-solved @ solved / 2) / jnp.prod(jnp.diagonal(factor))

@@ -3,7 +3,7 @@
 A projected quasi-Newton method (Bertsekas 1982): variables that are at a bound and would leave are held,
 the others take an L-BFGS step, and the path is bent at the bounds. A turn evaluates one point and either
 accepts it (Armijo's condition) and finds a new direction, or shortens the step. Searches of a batch
-thus stay in step under `jax.vmap`. The first turn evaluates the start.
+thus stay in step under `jax.vmap`. The first turns evaluate the starts, of which the best is gone on from.
 """
 
 from __future__ import annotations
@@ -43,31 +43,32 @@ class _Search(NamedTuple):
 
 def minimise_in_box(
     objective: Callable[[Float[Array, "V"]], tuple[Array, Array]],
-    start: Float[Array, "V"],
+    starts: Float[Array, "S V"],
     bounds: tuple[float, float],
     *,
     evaluations: int,
     memory: int = 8,
     tolerance: float = 1e-4,
 ) -> Minimum:
-    """Minimises from `start`, which is moved into the box.
+    """Minimises from the best of `starts`, which are moved into the box.
 
     Args:
         objective: point -> (value, gradient).
-        start: the first point.
+        starts: the first points.
         bounds: of every variable.
-        evaluations: points that may be evaluated, `start` included.
+        evaluations: points that may be evaluated, the starts included.
         memory: L, pairs of differences that are kept.
         tolerance: ends once an accepted step lowers the value by less than this, relative to its size.
     """
-    point = jnp.clip(start, *bounds)
+    starts = jnp.clip(starts, *bounds)
+    point = starts[0]
     nothing = jnp.zeros((memory, len(point)), point.dtype)
     zero, still = jnp.zeros((), jnp.int32), jnp.zeros_like(point)
     infinite, one = jnp.full((), jnp.inf, point.dtype), jnp.ones((), point.dtype)
     search = _Search(point, infinite, still, still, one, nothing, nothing, zero, jnp.ones((), bool))
 
     def turn(search: _Search) -> _Search:
-        return _turn(objective, bounds, tolerance, search)
+        return _turn(objective, starts, bounds, tolerance, search)
 
     def unfinished(search: _Search) -> Bool[Array, ""]:
         return search.active & (search.evaluations < evaluations)
@@ -76,19 +77,29 @@ def minimise_in_box(
     return Minimum(found.point, found.value, found.evaluations)
 
 
-def _turn(objective: Callable, bounds: tuple[float, float], tolerance: float, search: _Search) -> _Search:
-    candidate = jnp.clip(search.point + search.step * search.direction, *bounds)
+def _turn(
+    objective: Callable,
+    starts: Float[Array, "S V"],
+    bounds: tuple[float, float],
+    tolerance: float,
+    search: _Search,
+) -> _Search:
+    starting = search.evaluations < len(starts)
+    ahead = jnp.clip(search.point + search.step * search.direction, *bounds)
+    candidate = jnp.where(starting, starts[jnp.minimum(search.evaluations, len(starts) - 1)], ahead)
     value, gradient = objective(candidate)
     move, change = candidate - search.point, gradient - search.gradient
     good = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
-    good &= value <= search.value + _ARMIJO * search.gradient @ move
-    curved = good & (move @ change > 1e-10 * jnp.linalg.norm(move) * jnp.linalg.norm(change))
+    good &= jnp.where(
+        starting, value < search.value, value <= search.value + _ARMIJO * search.gradient @ move
+    )
+    curved = good & ~starting & (move @ change > 1e-10 * jnp.linalg.norm(move) * jnp.linalg.norm(change))
     moves, changes = (
         jnp.where(curved, jnp.concatenate([old[1:], new[None]]), old)
         for old, new in ((search.moves, move), (search.changes, change))
     )
     direction = _direction(candidate, gradient, moves, changes, bounds)
-    step = jnp.where(good, 1.0, _SHORTER * search.step)
+    step = jnp.where(good | starting, 1.0, _SHORTER * search.step)
     lowered = search.value - value
     going = jnp.where(
         good,
@@ -104,7 +115,7 @@ def _turn(objective: Callable, bounds: tuple[float, float], tolerance: float, se
         moves,
         changes,
         search.evaluations + 1,
-        going,
+        starting | going,
     )
 
 

@@ -32,6 +32,7 @@ from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, Pla
 
 Variant = Literal["variance", "mean", "zero_variance"]
 NEEDS = Capabilities(continuous=True, differentiable=True, gaussian_belief=True)
+_PARTS = 5  # of the horizon, in which a random plan holds its control
 _MOST = {"horizon": 1000, "evaluations": 10_000, "starts": 1000, "rounds": 100}
 
 
@@ -42,8 +43,10 @@ class MomentPlannerConfig:
     Attributes:
         variant: what uncertainty is used for; `zero_variance` also makes the model's beliefs certain.
         horizon: H, steps that a plan looks ahead.
-        evaluations: points (value and gradient) of a decision, from each start and in each round.
-        starts: the plan of the last decision and so many, less one, that are drawn at random.
+        evaluations: points (value and gradient) of a decision in each round, the starts included.
+        starts: plans of which the best is improved: that of the last decision, and random ones, which hold
+            each control for a fifth of the horizon. Far from the target the cost is flat, and a plan that
+            lies there has no slope to follow.
         tolerance: relative improvement below which a search ends.
         constraints: whether the environment's limits are kept.
         probability: of keeping a limit, at each step (variance).
@@ -54,8 +57,8 @@ class MomentPlannerConfig:
     variant: Variant = "variance"
     horizon: int = 20
     evaluations: int = 30
-    starts: int = 1
-    tolerance: float = 1e-4
+    starts: int = 4
+    tolerance: float = 1e-6
     constraints: bool = True
     probability: float = 0.95
     rounds: int = 3
@@ -69,6 +72,10 @@ class MomentPlannerConfig:
         for name, most in _MOST.items():
             if not 1 <= getattr(self, name) <= most:
                 raise ConfigError(f"planner.{name} must lie in [1, {most}], got {getattr(self, name)}")
+        if self.starts > self.evaluations:
+            raise ConfigError(
+                f"planner.starts ({self.starts}) must not exceed planner.evaluations ({self.evaluations})"
+            )
         if not 0.5 <= self.probability < 1.0:
             raise ConfigError(f"planner.probability must lie in [0.5, 1), got {self.probability}")
         if not 0.0 < self.penalty <= 1e9:
@@ -123,32 +130,34 @@ def _plan(
 ):
     """One decision for one belief."""
     key_starts, key_model = jax.random.split(key)
-    drawn = jax.random.uniform(
-        key_starts, (config.starts - 1, *warm.plan.shape), warm.plan.dtype, space.low, space.high
-    )
-    starts = jnp.concatenate([warm.plan[None], drawn])
-    solve = partial(_solve, model, space, config, limits, params, belief, warm.multipliers, key_model)
-    ends, multipliers, merits = jax.vmap(solve)(starts) if config.starts > 1 else _alone(solve, starts)
-    best = jnp.argmin(merits)
-    chosen, kept = ends[best], multipliers[best]
-    following = WarmStart(shift(chosen, chosen[-1:]), shift(kept, kept[-1:]))
-    return chosen[0], following, PlanOutput(-merits[best], chosen)
+    drawn = _random_plans(key_starts, config, warm.plan, space)
+    problem = (model, space, config, limits, params, belief)
+    plan, multipliers, merit = _solve(*problem, warm, drawn, key_model)
+    following = WarmStart(shift(plan, plan[-1:]), shift(multipliers, multipliers[-1:]))
+    return plan[0], following, PlanOutput(-merit, plan)
 
 
-def _alone(solve, starts):
-    return jax.tree.map(lambda x: x[None], solve(starts[0]))
+def _random_plans(
+    key: Array, config: MomentPlannerConfig, like: Float[Array, "H A"], space: Box
+) -> Float[Array, "R H A"]:
+    """All starts but the first; each control is held for a while."""
+    hold = max(1, config.horizon // _PARTS)
+    parts = -(-config.horizon // hold)
+    shape = (config.starts - 1, parts, *like.shape[1:])
+    drawn = jax.random.uniform(key, shape, like.dtype, space.low, space.high)
+    return jnp.repeat(drawn, hold, axis=1)[:, : config.horizon]
 
 
-def _solve(model, space, config, limits, params, belief, multipliers, key, start):
-    """The augmented Lagrangian's rounds from one start: (plan, multipliers, final merit)."""
+def _solve(model, space, config, limits, params, belief, warm: WarmStart, drawn: Array, key: Array):
+    """The augmented Lagrangian's rounds: (plan, multipliers, final merit)."""
     stage = partial(_stage, model, config, limits, params, key)
 
     def turn(carry, penalty):
         plan, multipliers = carry
-        extra = (multipliers, jnp.full(len(start), penalty))
+        extra = (multipliers, jnp.full(len(plan), penalty))
         found = minimise_in_box(
             partial(_objective, stage, belief, extra, plan.shape),
-            plan.reshape(-1),
+            jnp.concatenate([plan[None], drawn]).reshape(config.starts, -1),
             (space.low, space.high),
             evaluations=config.evaluations,
             tolerance=config.tolerance,
@@ -162,7 +171,7 @@ def _solve(model, space, config, limits, params, belief, multipliers, key, start
 
     rounds = config.rounds if limits else 1
     penalties = config.penalty * 2.0 ** jnp.arange(rounds)
-    (plan, multipliers), values = jax.lax.scan(turn, (start, multipliers), penalties)
+    (plan, multipliers), values = jax.lax.scan(turn, tuple(warm), penalties)
     return plan, multipliers, values[-1]
 
 

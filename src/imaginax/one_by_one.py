@@ -1,0 +1,37 @@
+"""Functions whose batches a CPU computes one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+
+def one_by_one(function: Callable[..., Array]) -> Callable[..., Array]:
+    """The function, whose batches under `jax.vmap` a CPU computes one after the other, in a loop.
+
+    That serves two kinds of functions. Large working sets stay in a core's cache. And LAPACK is not called in
+    batches, which in jaxlib (0.10.2, `ParallelBatchMap`) hold a thread of the pool until other threads have
+    done their parts: two of them side by side on two cores, or one on each of eight virtual devices, wait
+    for ever.
+
+    The result has no reverse-mode derivative; what calls it gives one by `jax.custom_jvp`.
+    """
+    single = jax.custom_batching.custom_vmap(function)
+
+    @single.def_vmap
+    def batch(size: int, batched: list[Any], *arguments: Any) -> tuple[Array, bool]:
+        def repeated(is_batched: bool, x: Array) -> Array:
+            return x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
+
+        full = jax.tree.map(repeated, tuple(batched), arguments)
+
+        def in_turn(*arguments: Any) -> Array:
+            return jax.lax.map(lambda one: single(*one), arguments)
+
+        return jax.lax.platform_dependent(*full, cpu=in_turn, default=jax.vmap(function)), True
+
+    return single
