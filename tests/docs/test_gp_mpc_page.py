@@ -27,6 +27,7 @@ def published_presets() -> dict[str, gp_mpc.GPMPCConfig]:
                 probability=rows.pop("probability of keeping a limit"),
                 horizon=rows.pop("plan horizon"),
                 evaluations=rows.pop("evaluations of a decision"),
+                starts=rows.pop("starts of a decision"),
             ),
         )
         assert not rows

@@ -83,7 +83,7 @@ def test_the_best_start_wins_with_all_its_parameters():
     value = jnp.array([[3.0, jnp.inf, 1.0], [0.5, 2.0, 2.0]])
     marked = lambda leaf: 10.0 * jnp.arange(3.0).reshape(1, 3, *(1,) * (leaf.ndim - 1)) + leaf[:, None]  # noqa: E731
     present = gp.initial(("se", "linear"), 2, 2, jnp.float64)
-    ends = Minimum(jax.tree.map(marked, present), value, value, value)
+    ends = Minimum(jax.tree.map(marked, present), value, value)
     fitted = gp_fit._best(present, ends)
     np.testing.assert_array_equal(fitted.start, [2, 0])
     np.testing.assert_array_equal(fitted.objective, [1.0, 0.5])

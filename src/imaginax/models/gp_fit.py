@@ -44,7 +44,7 @@ class GPFitConfig:
         starts: of each output. The first is at the present values, the second at length-scales std(x),
             signal std(y) and noise std(y) / 10, and each further one is drawn around the second.
         spread: standard deviation of the logarithms of those that are drawn.
-        steps: the most steps of L-BFGS from each start.
+        steps: of L-BFGS from each start at most, each a likelihood with its gradient.
         tolerance: relative change of the objective at which a search ends.
         curb: whether PILCO's penalty is part of the objective.
         prior_std: of a log-normal prior on every parameter, around the second start; 0 for none.

@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 
 from imaginax.envs.limits import Limit
 from imaginax.gaussian import Gaussian
-from imaginax.planners.box_lbfgs import minimise_in_box
+from imaginax.models.box_lbfgs import minimise_in_box
 from imaginax.planners.costates import differentiate
 from imaginax.planners.shooting import centre, shift
 from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, PlanOutput, WorldModel
@@ -42,7 +42,8 @@ class MomentPlannerConfig:
 
     Attributes:
         variant: what uncertainty is used for; `zero_variance` also makes the model's beliefs certain.
-        horizon: H, steps that a plan looks ahead.
+        horizon: H, steps that a plan looks ahead. Around an unstable equilibrium a belief that no feedback
+            holds together spreads exponentially: too long a horizon drowns the cost of the mean in it.
         evaluations: points (value and gradient) of a decision in each round, the starts included.
         starts: plans of which the best is improved: that of the last decision, and random ones, which hold
             each control for a fifth of the horizon. Far from the target the cost is flat, and a plan that
@@ -55,8 +56,8 @@ class MomentPlannerConfig:
     """
 
     variant: Variant = "variance"
-    horizon: int = 20
-    evaluations: int = 30
+    horizon: int = 10
+    evaluations: int = 40
     starts: int = 4
     tolerance: float = 1e-6
     constraints: bool = True

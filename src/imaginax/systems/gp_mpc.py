@@ -196,7 +196,7 @@ PAPER = {
 }
 
 # Minutes on two cores: fewer evaluations a decision.
-LAPTOP = MomentPlannerConfig(evaluations=20)
+LAPTOP = MomentPlannerConfig(evaluations=30)
 
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
 TINY = GPMPCConfig(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax.planners.box_lbfgs import minimise_in_box
+from imaginax.models.box_lbfgs import minimise_in_box
 
 SCALES = np.array([1.0, 10.0, 100.0, 3.0])
 CENTRE = np.array([0.5, -0.2, 2.0, -3.0])  # the last two lie outside of the box

@@ -49,17 +49,20 @@ def minimise_in_box(
     evaluations: int,
     memory: int = 8,
     tolerance: float = 1e-4,
+    first_move: float | None = None,
 ) -> Minimum:
     """Minimises from the best of `starts`, which are moved into the box.
 
     Args:
         objective: point -> (value, gradient).
         starts: the first points.
-        bounds: of every variable.
+        bounds: of every variable; may be infinite.
         evaluations: points that may be evaluated, the starts included.
         memory: L, pairs of differences that are kept.
         tolerance: ends once an accepted step lowers the value by less than this, relative to its size.
+        first_move: of the variable that moves most, in the first step; by default a quarter of the box.
     """
+    first_move = _FIRST_MOVE * (bounds[1] - bounds[0]) if first_move is None else first_move
     starts = jnp.clip(starts, *bounds)
     point = starts[0]
     nothing = jnp.zeros((memory, len(point)), point.dtype)
@@ -68,7 +71,7 @@ def minimise_in_box(
     search = _Search(point, infinite, still, still, one, nothing, nothing, zero, jnp.ones((), bool))
 
     def turn(search: _Search) -> _Search:
-        return _turn(objective, starts, bounds, tolerance, search)
+        return _turn(objective, starts, bounds, tolerance, first_move, search)
 
     def unfinished(search: _Search) -> Bool[Array, ""]:
         return search.active & (search.evaluations < evaluations)
@@ -82,6 +85,7 @@ def _turn(
     starts: Float[Array, "S V"],
     bounds: tuple[float, float],
     tolerance: float,
+    first_move: float,
     search: _Search,
 ) -> _Search:
     starting = search.evaluations < len(starts)
@@ -98,24 +102,21 @@ def _turn(
         jnp.where(curved, jnp.concatenate([old[1:], new[None]]), old)
         for old, new in ((search.moves, move), (search.changes, change))
     )
-    direction = _direction(candidate, gradient, moves, changes, bounds)
+    ahead = _direction(candidate, gradient, moves, changes, bounds, first_move)
+    direction = jnp.where(good, ahead, search.direction)
     step = jnp.where(good | starting, 1.0, _SHORTER * search.step)
-    lowered = search.value - value
-    going = jnp.where(
-        good,
-        (lowered > tolerance * (jnp.abs(value) + tolerance)) & jnp.any(direction != 0),
-        step > _SMALLEST_STEP,
-    )
+    progress = search.value - value > tolerance * (jnp.abs(value) + tolerance)
+    going = jnp.where(good & ~starting, progress, step > _SMALLEST_STEP) & jnp.any(direction != 0)
     return _Search(
         jnp.where(good, candidate, search.point),
         jnp.where(good, value, search.value),
         jnp.where(good, gradient, search.gradient),
-        jnp.where(good, direction, search.direction),
+        direction,
         step,
         moves,
         changes,
         search.evaluations + 1,
-        starting | going,
+        going | (search.evaluations + 1 < len(starts)),
     )
 
 
@@ -126,7 +127,12 @@ def _free(point: Array, gradient: Array, bounds: tuple[float, float]) -> Bool[Ar
 
 
 def _direction(
-    point: Array, gradient: Array, moves: Array, changes: Array, bounds: tuple[float, float]
+    point: Array,
+    gradient: Array,
+    moves: Array,
+    changes: Array,
+    bounds: tuple[float, float],
+    first_move: float,
 ) -> Float[Array, "V"]:
     """The L-BFGS direction of the free variables, by the two-loop recursion on them alone."""
     free = _free(point, gradient, bounds)
@@ -150,7 +156,7 @@ def _direction(
     newest = usable & (jnp.cumsum(usable[::-1])[::-1] == 1)  # the last usable pair
     scale = jnp.sum(jnp.where(newest, curvature / jnp.where(squares > 0, squares, 1.0), 0.0))
     largest = jnp.maximum(jnp.max(jnp.abs(slope)), jnp.finfo(slope.dtype).tiny)
-    first = _FIRST_MOVE * (bounds[1] - bounds[0]) / largest
+    first = first_move / largest
     r, _ = jax.lax.scan(up, q * jnp.where(scale > 0, scale, first), (*pairs, alphas))
     downhill = (r * free) @ slope > 0
     return -jnp.where(downhill, r, slope) * free
