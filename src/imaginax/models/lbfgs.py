@@ -1,4 +1,4 @@
-"""Minimisation of a function of a pytree by L-BFGS, as one compiled loop in which the function stands once."""
+"""Minimisation of a function of a pytree by L-BFGS, as one compiled loop that holds the function once."""
 
 from __future__ import annotations
 
