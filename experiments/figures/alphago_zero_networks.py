@@ -48,12 +48,13 @@ def measure(path: str) -> None:
     _, asked = go_games.split(go_games.read_games(path, 9)[0])
     asked_about, _ = go_games.positions(asked, envs.make("go_9x9"))
     asked_about = jax.tree.map(lambda leaf: leaf[:TEST_POSITIONS], asked_about)
+    assert env.game is not None
     entrants, rows = [], {}
     for name, changes in NETWORKS.items():
         sizes = dataclasses.replace(config.network, blocks=BLOCKS, **changes)  # pyright: ignore[reportAttributeAccessIssue]
         network, model = policy_value.network_in_rules(env, sizes)
         learner, loss = _taught(env, network, plies, config)
-        foresight = imitation.make_measure(network, _game(env))(learner.variables, asked_about)
+        foresight = imitation.make_measure(network, env.game)(learner.variables, asked_about)
         rows[name] = {**loss, **foresight._asdict()}
         print(name, rows[name], flush=True)
         player = make_player(name, model, config.search, env, simulations=SIMULATIONS)  # pyright: ignore[reportAttributeAccessIssue]

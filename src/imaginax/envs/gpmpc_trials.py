@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -47,10 +48,11 @@ def judge(env: Environment, observations: Float[np.ndarray, "S R T D"]) -> Trial
         raise ConfigError(f"env {env.spec.name} is no task of GP-MPC's figures: {', '.join(tasks)}")
     tip, height, reach = tasks[name]
     target = np.array([0.0, height])
-    distance = np.linalg.norm(np.asarray(tip(observations)) - target, axis=-1)
+    seen = jnp.asarray(observations)
+    distance = np.linalg.norm(np.asarray(tip(seen)) - target, axis=-1)
     window = np.lib.stride_tricks.sliding_window_view(distance, CONSECUTIVE, axis=-1)
     return Trials(
-        success=(window < reach).all(-1).any(-1),
-        violated=np.asarray(outside(env.limits, observations)).any(-1),
+        success=np.asarray((window < reach).all(-1).any(-1)),
+        violated=np.any(np.asarray(outside(env.limits, seen)), axis=-1),
         distance=window.mean(-1).min(-1),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +67,8 @@ def record(timestep: TimeStep, action: Array, following: TimeStep, extras: Metri
 def example(env: Environment) -> Transition:
     """The shapes of one transition, in float64."""
     shapes = (env.spec.observation.shape, env.spec.action.shape, (), (), env.spec.observation.shape)
-    return Transition(*(jax.ShapeDtypeStruct(shape, jnp.float64) for shape in shapes))
+    leaves: list[Any] = [jax.ShapeDtypeStruct(shape, jnp.float64) for shape in shapes]
+    return Transition(*leaves)
 
 
 def schedule(trials: int, chunk_steps: int, env: Environment) -> tuple[Stage, ...]:
