@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,14 +25,17 @@ def one_by_one(function: Callable[..., Array]) -> Callable[..., Array]:
 
     @single.def_vmap
     def batch(size: int, batched: list[Any], *arguments: Any) -> tuple[Array, bool]:
-        def repeated(is_batched: bool, x: Array) -> Array:
-            return x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
-
-        full = jax.tree.map(repeated, tuple(batched), arguments)
-
-        def in_turn(*arguments: Any) -> Array:
-            return jax.lax.map(lambda one: single(*one), arguments)
-
-        return jax.lax.platform_dependent(*full, cpu=in_turn, default=jax.vmap(function)), True
+        full = jax.tree.map(partial(_repeated, size), tuple(batched), arguments)
+        return jax.lax.platform_dependent(
+            *full, cpu=partial(_in_turn, single), default=jax.vmap(function)
+        ), True
 
     return single
+
+
+def _repeated(size: int, is_batched: bool, x: Array) -> Array:
+    return x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
+
+
+def _in_turn(function: Callable[..., Array], *arguments: Any) -> Array:
+    return jax.lax.map(lambda one: function(*one), arguments)

@@ -218,7 +218,7 @@ ENTRY = SystemEntry(
     presets=("laptop", "gpu", "paper", "tiny"),
     environments=(*PAPER, "diagnostic_lqr"),
     make=make,
-    # The optimum of the LQR task is -1.65 on average, doing nothing gets -8.4. Far starts ask for more than the
-    # bound, and there the squashed policy turns back: the best one gets about -3.8.
+    # The optimum of the LQR task is -1.65 on average, doing nothing gets -8.4. Far starts ask for more than
+    # the bound, and there the squashed policy turns back: the best one gets about -3.8.
     reaches=-4.5,
 )
