@@ -30,15 +30,18 @@ def violations(record: dict) -> float:
     return 100 * float(np.array(record["violated"], float)[:, 1:].mean())
 
 
-def draw() -> Path:
+def draw() -> Path | None:
     """Success against trials, one panel an environment; the legend holds Table 1."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    shown = [env for env in TITLES if available(env)]
+    if not shown:
+        return None
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(10, 4), layout="constrained")
-        panels = figure.subplots(1, 2, sharey=True)
-        for axes, (env, title) in zip(panels, TITLES.items(), strict=True):
+        figure = Figure(figsize=(5 * len(shown) + 1, 4), layout="constrained")
+        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for axes, env in zip(panels, shown, strict=True):
             found = available(env)
             for method in (method for method in METHODS if method in found):
                 record = found[method]
@@ -47,9 +50,8 @@ def draw() -> Path:
                 error = np.sqrt(rate * (1 - rate) / len(success))
                 label = f"{LABELS[method]}: {violations(record):.0f} violations in 100 trials"
                 axes.errorbar(range(len(rate)), rate, error, marker="o", capsize=3, label=label)
-            axes.set(title=title, xlabel="trial (3 s each, the first is random)", ylim=(-0.05, 1.1))
-            if axes.get_legend_handles_labels()[0]:
-                axes.legend(loc="upper left")
+            axes.set(title=TITLES[env], xlabel="trial (3 s each, the first is random)", ylim=(-0.05, 1.1))
+            axes.legend(loc="upper left")
         panels[0].set_ylabel("success rate")
         path = RESULTS / "constraints.png"
         figure.savefig(path)
@@ -64,4 +66,4 @@ if __name__ == "__main__":
         for env in chosen[:1] or TRIALS:
             for method in chosen[1:2] or METHODS:
                 print(run(env, method, trials=TRIALS[env], seeds=seeds))
-    print(draw())
+    print(draw() or "no result yet: --run makes it")

@@ -22,15 +22,18 @@ TITLES = {"gpmpc_cartpole": "cart-pole", "gpmpc_double_pendulum": "double pendul
 METHODS = ("gp_mpc", "zero_variance", "pilco")
 
 
-def draw() -> Path:
+def draw() -> Path | None:
     """One panel an environment; trial 0 is the random one."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    shown = [env for env in TITLES if available(env)]
+    if not shown:
+        return None
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(10, 4), layout="constrained")
-        panels = figure.subplots(1, 2, sharey=True)
-        for axes, (env, title) in zip(panels, TITLES.items(), strict=True):
+        figure = Figure(figsize=(5 * len(shown) + 1, 4), layout="constrained")
+        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for axes, env in zip(panels, shown, strict=True):
             for method, record in available(env).items():
                 if method not in METHODS:
                     continue
@@ -40,9 +43,8 @@ def draw() -> Path:
                 label = f"{LABELS[method]}, {len(success)} seeds"
                 axes.errorbar(range(len(rate)), rate, error, marker="o", capsize=3, label=label)
             axes.axhline(0.9, color="#888888", linestyle="--", linewidth=1)
-            axes.set(title=title, xlabel="trial (3 s each, the first is random)", ylim=(-0.05, 1.1))
-            if axes.get_legend_handles_labels()[0]:
-                axes.legend(loc="lower right")
+            axes.set(title=TITLES[env], xlabel="trial (3 s each, the first is random)", ylim=(-0.05, 1.1))
+            axes.legend(loc="lower right")
         panels[0].set_ylabel("success rate")
         path = RESULTS / "success.png"
         figure.savefig(path)
@@ -57,4 +59,4 @@ if __name__ == "__main__":
         for env in chosen[:1] or TRIALS:
             for method in chosen[1:2] or METHODS:
                 print(run(env, method, trials=TRIALS[env], seeds=seeds))
-    print(draw())
+    print(draw() or "no result yet: --run makes it")
