@@ -46,7 +46,7 @@ class SearchConfig:
         policy: `rbf` or `linear`; both are squashed into the bounds.
         centres: of an `rbf` policy.
         horizon: steps of a roll-out; 0 takes a trial's.
-        steps: the most steps of L-BFGS a trial.
+        steps: of L-BFGS a trial at most, each a roll-out with its gradient.
         tolerance: relative change of the cost at which a search ends.
     """
 

@@ -1,0 +1,44 @@
+"""Batches that a CPU computes one by one are those that `jax.vmap` gives, and call LAPACK for single matrices."""
+
+from __future__ import annotations
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.models.factors import cholesky, solve_lower
+from imaginax.one_by_one import one_by_one
+
+
+def _scale(matrix, factor):
+    return matrix * factor["by"] + 1.0
+
+
+@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0), (1, 0)])
+def test_values_are_those_of_vmap(axes):
+    matrix, factor = jnp.arange(12.0).reshape(3, 4), {"by": jnp.array([2.0, -1.0, 0.5])}
+    matrix = matrix.T if axes[0] == 1 else matrix
+    got = jax.jit(jax.vmap(one_by_one(_scale), axes))(matrix, factor if axes[1] == 0 else {"by": 2.0})
+    expected = jax.vmap(_scale, axes)(matrix, factor if axes[1] == 0 else {"by": 2.0})
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_batches_of_batches_call_lapack_for_single_matrices():
+    """The batches of LAPACK calls that two cores cannot do side by side."""
+    size = 5
+    root = np.random.default_rng(0).normal(size=(2, 3, size, size)).astype(np.float32)
+    matrices = jnp.asarray(root @ np.swapaxes(root, -1, -2) + size * np.eye(size, dtype=np.float32))
+
+    def inverse(matrix):
+        half = solve_lower(cholesky(matrix), jnp.eye(size))
+        return half.T @ half
+
+    program = jax.jit(jax.vmap(jax.vmap(inverse))).lower(matrices).compile()
+    np.testing.assert_allclose(program(matrices), np.linalg.inv(matrices), rtol=1e-3, atol=1e-5)
+    calls = [line for line in program.as_text().splitlines() if re.search(r"lapack_s(potrf|trsm)_ffi", line)]
+    assert len(calls) >= 2
+    if jax.default_backend() == "cpu":
+        assert all(f"[1,{size},{size}]" in line or f"f32[{size},{size}]" in line for line in calls), calls
