@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -56,3 +57,52 @@ def available(env: str) -> dict[str, dict]:
     """The results of an environment that are there, by method."""
     paths = {method: result(env, method) for method in METHODS}
     return {method: plotting.read_results(path) for method, path in paths.items() if path.exists()}
+
+
+def draw(
+    titles: dict[str, str], label: Callable[[str, dict], str], methods: tuple[str, ...], name: str
+) -> None:
+    """Success against trials with its standard error, one panel for each environment that has a result.
+
+    Args:
+        titles: of the panels, by environment.
+        label: (method, its record) -> the line's place in the legend.
+        methods: that are shown.
+        name: of the figure's file.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    shown = [env for env in titles if available(env)]
+    if not shown:
+        print("no result yet: --run makes it")
+        return
+    with mpl.rc_context(plotting.style()):
+        figure = Figure(figsize=(5 * len(shown) + 1, 4), layout="constrained")
+        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for axes, env in zip(panels, shown, strict=True):
+            for method, record in available(env).items():
+                if method in methods:
+                    success = np.array(record["success"], float)
+                    rate = success.mean(0)
+                    error = np.sqrt(rate * (1 - rate) / len(success))
+                    line = label(method, record)
+                    axes.errorbar(range(len(rate)), rate, error, marker="o", capsize=3, label=line)
+            axes.axhline(0.9, color="#888888", linestyle="--", linewidth=1)
+            axes.set(title=titles[env], xlabel="trial (3 s each, the first is random)", ylim=(-0.05, 1.1))
+            axes.legend(loc="best")
+        panels[0].set_ylabel("success rate")
+        path = RESULTS / name
+        figure.savefig(path)
+    print(path)
+
+
+def run_as_told(words: list[str], trials: dict[str, int], methods: tuple[str, ...]) -> None:
+    """Runs what stands behind `--run`: everything, or [environment [method [seeds]]]."""
+    if "--run" not in words:
+        return
+    chosen = words[words.index("--run") + 1 :]
+    seeds = int(chosen[2]) if len(chosen) > 2 else 10
+    for env in chosen[:1] or trials:
+        for method in chosen[1:2] or methods:
+            print(run(env, method, trials=trials[env], seeds=seeds))
