@@ -1,4 +1,4 @@
-"""Batches that a CPU computes one by one are those that `jax.vmap` gives, and call LAPACK for single matrices."""
+"""Batches computed one by one are those of `jax.vmap`, and call LAPACK for single matrices."""
 
 from __future__ import annotations
 

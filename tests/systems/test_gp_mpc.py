@@ -5,22 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.runtime.driver import first_state
-from imaginax.runtime.loop import make_chunk
-from imaginax.runtime.precision import precision
 from imaginax.systems import gp_mpc
 from imaginax.types import ConfigError
+from tests.systems.gp_updates import first_update
 
 STEPS = 20
-
-
-def _number(leaf):
-    """As numpy, which keeps float64 outside of the scope too; keys stay keys."""
-    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +23,7 @@ def system():
 @pytest.fixture(scope="module")
 def states(system):
     """After the random trial, and after one quarter of the next one."""
-    with precision(system):
-        state = jax.tree.map(
-            lambda x: x[0], jax.jit(first_state(system))(jax.random.split(jax.random.key(0), 1))
-        )
-        random, control = (jax.jit(make_chunk(system, stage)) for stage in system.schedule)
-        begun, _ = random(state, jnp.int32(0))
-        return jax.tree.map(_number, (begun, *control(begun, jnp.int32(0))))
+    return first_update(system)
 
 
 def test_everything_is_float64(states):

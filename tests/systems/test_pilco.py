@@ -10,16 +10,10 @@ import pytest
 from imaginax import envs
 from imaginax.gaussian import Gaussian
 from imaginax.models.policies import LinearPolicy
-from imaginax.runtime.driver import first_state
-from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.precision import precision
 from imaginax.systems import pilco
 from imaginax.types import ConfigError
-
-
-def _number(leaf):
-    """As numpy, which keeps float64 outside of the scope too; keys stay keys."""
-    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)
+from tests.systems.gp_updates import first_update
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +24,7 @@ def system():
 @pytest.fixture(scope="module")
 def learned(system):
     """States after the random trial and after the first update, and its metrics."""
-    with precision(system):
-        state = jax.tree.map(
-            lambda x: x[0], jax.jit(first_state(system))(jax.random.split(jax.random.key(0), 1))
-        )
-        random, control = (jax.jit(make_chunk(system, stage)) for stage in system.schedule)
-        begun, _ = random(state, jnp.int32(0))
-        return jax.tree.map(_number, (begun, *control(begun, jnp.int32(0))))
+    return first_update(system)
 
 
 def test_the_policy_controls_the_linear_system(learned):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,8 @@ from imaginax.models import gp
 from imaginax.models.gaussian_dynamics import GaussianTask, inputs
 from imaginax.models.gp_fit import GPFitConfig, fit_hyperparameters
 from imaginax.types import Box, ConfigError, Environment, Metrics, Stage, TimeStep, Transition
+
+Config = TypeVar("Config")
 
 
 class GPLearner(NamedTuple):
@@ -90,3 +92,16 @@ def schedule(trials: int, chunk_steps: int, env: Environment) -> tuple[Stage, ..
     per_trial = steps // chunk
     random = Stage("random", chunks=1, env_steps=steps, act=explore)
     return random, Stage("control", trials * per_trial, chunk, updates=1, update_every=per_trial)
+
+
+def published(presets: Mapping[str, Config], name: str, env: str) -> Config:
+    """The settings of an environment of the papers.
+
+    Raises:
+        ConfigError: for an environment that they did not use.
+    """
+    if env not in presets:
+        raise ConfigError(
+            f"preset {name} has settings for {', '.join(presets)}; for env {env} use preset laptop"
+        )
+    return presets[env]

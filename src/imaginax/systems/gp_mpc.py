@@ -28,7 +28,16 @@ from imaginax.envs.wrappers import training_environment
 from imaginax.models import gp
 from imaginax.models.gaussian_dynamics import GaussianTask, dynamics, gaussian_task, inputs, world_model
 from imaginax.models.gp_fit import GPFitConfig
-from imaginax.models.gp_trials import GPLearner, example, first_learner, fit, record, schedule, transitions
+from imaginax.models.gp_trials import (
+    GPLearner,
+    example,
+    first_learner,
+    fit,
+    published,
+    record,
+    schedule,
+    transitions,
+)
 from imaginax.planners.moment_matching import MomentPlannerConfig, WarmStart, make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
@@ -221,11 +230,7 @@ def preset(name: str, env: str | None) -> GPMPCConfig:
     if name == "laptop":
         base = PAPER.get(env, dataclasses.replace(GPMPCConfig(), env=env))
         return dataclasses.replace(base, planner=LAPTOP)
-    if env not in PAPER:
-        raise ConfigError(
-            f"preset {name} has settings for {', '.join(PAPER)}; for env {env} use preset laptop"
-        )
-    return PAPER[env]
+    return published(PAPER, name, env)
 
 
 ENTRY = SystemEntry(

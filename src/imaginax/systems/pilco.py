@@ -26,7 +26,16 @@ from imaginax.gaussian import Gaussian, trigonometric
 from imaginax.models import policies
 from imaginax.models.gaussian_dynamics import GaussianTask, gaussian_task, inputs, propagate
 from imaginax.models.gp_fit import GPFitConfig
-from imaginax.models.gp_trials import GPLearner, example, first_learner, fit, record, schedule, transitions
+from imaginax.models.gp_trials import (
+    GPLearner,
+    example,
+    first_learner,
+    fit,
+    published,
+    record,
+    schedule,
+    transitions,
+)
 from imaginax.models.lbfgs import minimise
 from imaginax.models.moments import Prepared, prepare
 from imaginax.models.policies import Policy
@@ -203,11 +212,7 @@ def preset(name: str, env: str | None) -> PILCOConfig:
     env = env or "gpmpc_cartpole"
     if name == "laptop":
         return dataclasses.replace(PILCOConfig(search=SearchConfig(centres=20)), env=env)
-    if env not in PAPER:
-        raise ConfigError(
-            f"preset {name} has settings for {', '.join(PAPER)}; for env {env} use preset laptop"
-        )
-    return PAPER[env]
+    return published(PAPER, name, env)
 
 
 ENTRY = SystemEntry(
