@@ -71,3 +71,16 @@ def test_no_more_points_than_asked_for_and_never_worse_than_the_start():
         found = solve(rosenbrock, start, (-2.0, 2.0), evaluations)
         assert int(found.evaluations) <= evaluations
         assert float(found.value) <= float(rosenbrock(start)) * (1 + 1e-12)
+
+
+def test_goes_on_from_the_best_start():
+    """Two valleys, the deeper one at 2; the other start lies in the flatter one, or is no number."""
+
+    def valleys(point):
+        value = jnp.minimum((point + 2) ** 2, (point - 2) ** 2 - 1)
+        return jnp.sum(jnp.where(point < -3, jnp.nan, value))
+
+    for first in (-2.1, -4.0):
+        starts = jnp.array([[first], [1.5]])
+        found = minimise_in_box(jax.value_and_grad(valleys), starts, (-5.0, 5.0), evaluations=30)
+        np.testing.assert_allclose(found.point, 2.0, atol=1e-3)

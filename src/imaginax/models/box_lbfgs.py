@@ -56,7 +56,7 @@ def minimise_in_box(
     Args:
         objective: point -> (value, gradient).
         starts: the first points.
-        bounds: of every variable; may be infinite.
+        bounds: of every variable; where they are infinite, `first_move` has to be given.
         evaluations: points that may be evaluated, the starts included.
         memory: L, pairs of differences that are kept.
         tolerance: ends once an accepted step lowers the value by less than this, relative to its size.
@@ -89,8 +89,8 @@ def _turn(
     search: _Search,
 ) -> _Search:
     starting = search.evaluations < len(starts)
-    ahead = jnp.clip(search.point + search.step * search.direction, *bounds)
-    candidate = jnp.where(starting, starts[jnp.minimum(search.evaluations, len(starts) - 1)], ahead)
+    stepped = jnp.clip(search.point + search.step * search.direction, *bounds)
+    candidate = jnp.where(starting, starts[jnp.minimum(search.evaluations, len(starts) - 1)], stepped)
     value, gradient = objective(candidate)
     move, change = candidate - search.point, gradient - search.gradient
     good = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
