@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from imaginax import cli, envs, systems
 from imaginax.arena import ladder, strength
 from imaginax.arena.opponents import make_opponent
 from imaginax.runtime import playback, plotting, run
+from imaginax.runtime.run_directory import read_json, write_json
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -31,6 +33,7 @@ LOGDIR = ROOT / "runs" / "alphazero-elo"
 SNAPSHOTS = 12  # of a run, about
 GAMES, OPENINGS = 100, 2
 SIMULATIONS = 64  # a move of every match
+CLOSE = 60  # Elo: labels of opponents that near each other go to different sides
 MORE = 600  # those of AlphaZero.jl's matches, for the last network
 
 
@@ -68,45 +71,57 @@ EXPERIMENTS = {
 
 
 def measure(game: str) -> None:
-    """Trains on a game, going on with a run that was stopped, and plays the matches."""
+    """Trains on a game and plays the matches, going on with what was stopped."""
     wanted, logdir, env = EXPERIMENTS[game], LOGDIR / game, envs.make(game)
     trained = _train(game, wanted, logdir)
     kept = run.snapshots(trained.system, trained.directory, trained.record)
-    assert trained.system.player is not None
-    player = trained.system.player(SIMULATIONS)
-    pairings, matches = [], []
-    for name in (*wanted.opponents, *wanted.last):
-        match = strength.make_match(env, player, name, games=GAMES, openings=OPENINGS)
-        for snapshot in kept if name in wanted.opponents else kept[-1:]:
-            found = match(_learner(snapshot), jax.random.key(len(matches)))
-            matches.append({"step": snapshot.step, **found.record()})
-            row = (found.score.wins, found.score.draws, found.score.losses)
-            pairings.append(ladder.Pairing(f"step {snapshot.step}", name, *row))
-            print(snapshot.step, name, row, flush=True)
+    make_player = trained.system.player
+    assert make_player is not None  # both systems play
+    against = partial(_against, env, make_player, trained.directory.path / "matches.json")
+    matches = [
+        row
+        for name in (*wanted.opponents, *wanted.last)
+        for row in against(kept if name in wanted.opponents else kept[-1:], name, SIMULATIONS, OPENINGS)
+    ]
+    pairings = [
+        ladder.Pairing(f"step {row['step']}", row["opponent"], row["wins"], row["draws"], row["losses"])
+        for row in matches
+    ]
     compiled = [name for name in wanted.opponents if name.partition(":")[0] not in strength.PROGRAMS]
     anchors = [ladder.Entrant(name, make_opponent(name, env)) for name in compiled]
     pairings += ladder.round_robin(env, anchors, jax.random.key(1), games=GAMES, openings=OPENINGS)
+    more = [
+        {"simulations": MORE, "openings": openings, **row}
+        for openings, name in itertools.product((0, OPENINGS), wanted.more)
+        for row in against(kept[-1:], name, MORE, openings)
+    ]
     record = plotting.results_record(logdir) | {
         "simulations": SIMULATIONS,
         "matches": matches,
         "snapshots": [{"step": one.step, **one.progress} for one in kept],
         "ladder": ladder.ladder(pairings, anchor="random"),
-        "more": _with_more_simulations(env, trained, wanted.more, _learner(kept[-1])),
+        "more": more,
     }
     if game == "connect_four":
-        record["errors"] = _errors(env, player, _learner(kept[-1]))
+        record["errors"] = _errors(env, make_player(SIMULATIONS), _learner(kept[-1]))
     plotting.write_results(_result(game), record)
 
 
-def _with_more_simulations(env, trained: playback.Trained, opponents: tuple[str, ...], learner) -> list:
-    """Matches of the last network from the initial position, and from random ones."""
+def _against(
+    env, make_player, path: Path, kept, opponent: str, simulations: int, openings: int
+) -> list[dict]:
+    """Matches of kept networks against one opponent; those that the file at `path` knows are not repeated."""
+    played = read_json(path) if path.exists() else {}
+    match = strength.make_match(env, make_player(simulations), opponent, games=GAMES, openings=openings)
     rows = []
-    player = trained.system.player(MORE)  # pyright: ignore[reportOptionalCall]
-    for openings, name in itertools.product((0, OPENINGS), opponents):
-        match = strength.make_match(env, player, name, games=GAMES, openings=openings)
-        found = match(learner, jax.random.key(len(rows)))
-        rows.append({"simulations": MORE, "openings": openings, **found.record()})
-        print(rows[-1], flush=True)
+    for snapshot in kept:
+        name = f"step {snapshot.step}, {simulations} simulations, {openings} openings: {opponent}"
+        if name not in played:
+            found = match(_learner(snapshot), jax.random.key(len(played)))
+            played[name] = {"step": snapshot.step, **found.record()}
+            write_json(path, played)
+            print(name, played[name], flush=True)
+        rows.append(played[name])
     return rows
 
 
@@ -174,10 +189,14 @@ def _panel(axes, record) -> None:
         color=line.get_color(),
         alpha=0.2,
     )
-    for name, row in ratings.items():
-        if not name.startswith("step"):
-            axes.axhline(row["elo"], color="#888888", linestyle="--", linewidth=1)
-            axes.annotate(name, (steps[-1], row["elo"]), ha="right", va="bottom", fontsize=8, color="#555555")
+    opponents = sorted((row["elo"], name) for name, row in ratings.items() if not name.startswith("step"))
+    below, right = -np.inf, True
+    for elo, name in opponents:
+        axes.axhline(elo, color="#888888", linestyle="--", linewidth=1)
+        right = not right if elo - below < CLOSE else True
+        place, side = (steps[-1], "right") if right else (steps[0], "left")
+        axes.annotate(name, (place, elo), ha=side, va="bottom", fontsize=8, color="#555555")
+        below = elo
     axes.set(
         title=f"{record['env']} ({record['system']})",
         xlabel="moves of self-play",
