@@ -39,6 +39,24 @@ def certain(mean: Float[Array, "*B D"]) -> Gaussian:
     return Gaussian(mean, jnp.zeros((*mean.shape, mean.shape[-1]), mean.dtype))
 
 
+def packed_size(size: int) -> int:
+    """n of `pack`, for a state of `size` = D numbers."""
+    return size + size * (size + 1) // 2
+
+
+def pack(belief: Gaussian) -> Float[Array, "n"]:
+    """The mean and the lower triangle of the covariance, n = D + D (D + 1) / 2 numbers."""
+    return jnp.concatenate([belief.mean, belief.covariance[np.tril_indices(len(belief.mean))]])
+
+
+def unpack(packed: Float[Array, "n"], size: int) -> Gaussian:
+    """What `pack` packed, of `size` = D."""
+    rows, columns = np.tril_indices(size)
+    place = np.zeros((size, size), int)
+    place[rows, columns] = place[columns, rows] = np.arange(len(rows))
+    return Gaussian(packed[:size], packed[size:][place])
+
+
 def linear(belief: Gaussian, matrix: Float[Array, "F D"], offset: Array | float = 0.0) -> Joint:
     """y = matrix x + offset."""
     cross = belief.covariance @ matrix.T

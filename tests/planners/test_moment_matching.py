@@ -13,11 +13,12 @@ from imaginax import envs
 from imaginax.envs import diagnostics
 from imaginax.envs.limits import Limit
 from imaginax.gaussian import Gaussian, certain
+from imaginax.models.gaussian_dynamics import Feedback, gaussian_task
 from imaginax.planners.moment_matching import MomentPlannerConfig, make_planner, violations
 from imaginax.types import Capabilities, ConfigError, Prediction, WorldModel
 
 NOISE = 0.01
-CONFIG = MomentPlannerConfig(horizon=20, evaluations=120, tolerance=1e-12)
+CONFIG = MomentPlannerConfig(horizon=20, evaluations=120, tolerance=1e-12, feedback=False)
 LIMIT = Limit(0, high=0.35)
 
 
@@ -26,9 +27,12 @@ def linear_model(noise):
     a, b = jnp.array(diagnostics.LQR_TRANSITION), jnp.array(diagnostics.LQR_CONTROL)
 
     def step(belief, control):
-        covariance = a @ belief.covariance @ a.T + noise**2 * jnp.eye(2)
-        following = Gaussian(a @ belief.mean + b @ control, covariance)
-        return following, diagnostics.lqr_expected_reward(belief, control, following)[0]
+        if not isinstance(control, Feedback):
+            control = Feedback(control, jnp.zeros((len(control), 2)))
+        closed = a + b @ control.gain
+        covariance = closed @ belief.covariance @ closed.T + noise**2 * jnp.eye(2)
+        following = Gaussian(a @ belief.mean + b @ control.mean, covariance)
+        return following, diagnostics.lqr_expected_reward(belief, control.mean, following)[0]
 
     def predict(params, belief, action, key):
         following, reward = jax.vmap(step)(belief, action)
@@ -43,10 +47,10 @@ def linear_model(noise):
 
 
 def solve(config, limits=(), noise=NOISE, start=((0.8, -0.4), (0.3, 0.9))):
-    spec = envs.make("diagnostic_lqr").spec
+    task = gaussian_task(envs.make("diagnostic_lqr"))
     with jax.enable_x64(True):
         model = linear_model(noise)
-        planner = make_planner(spec, model, config, limits)
+        planner = make_planner(task, model, config, limits)
         belief = model.encode((), jnp.array(start), None)
         plan = jax.jit(planner.plan)
         action, warm, output = plan((), belief, planner.init(len(start)), jax.random.key(0), None)
@@ -63,11 +67,31 @@ def test_the_plan_has_riccatis_value():
     np.testing.assert_allclose(output.value, best, rtol=1e-5)
 
 
+def test_with_feedback_beliefs_spread_as_under_the_optimal_gains():
+    """Riccati's gains in numpy, and the covariances under them; the optimum's cost counts both."""
+    a, b = np.array(diagnostics.LQR_TRANSITION), np.array(diagnostics.LQR_CONTROL)
+    cost, noise = np.array(diagnostics.LQR_STATE_COST), 0.1
+    to_go, gains = np.zeros((2, 2)), []
+    for _ in range(CONFIG.horizon):
+        gains.append(b.T @ to_go @ a / (diagnostics.LQR_ACTION_COST + b.T @ to_go @ b))
+        to_go = cost + a.T @ to_go @ (a - b @ gains[-1])
+    covariance, spread = np.zeros((2, 2)), 0.0
+    for gain in reversed(gains):
+        spread += np.trace(cost @ covariance)
+        covariance = (a - b @ gain) @ covariance @ (a - b @ gain).T + noise**2 * np.eye(2)
+    start = np.array([[0.8, -0.4], [0.3, 0.9]])
+    best = -np.einsum("bi,ij,bj->b", start, to_go, start) - spread
+    _, _, closed, _ = solve(dataclasses.replace(CONFIG, feedback=True), noise=noise)
+    _, _, alone, _ = solve(CONFIG, noise=noise)
+    np.testing.assert_allclose(closed.value, best, rtol=1e-4)
+    assert np.all(alone.value < closed.value - 0.01)
+
+
 def test_the_warm_start_is_the_plan_one_step_later():
     action, warm, output, _ = solve(CONFIG)
     np.testing.assert_array_equal(action, output.plan[:, 0])
-    np.testing.assert_array_equal(warm.plan[:, :-1], output.plan[:, 1:])
-    np.testing.assert_array_equal(warm.plan[:, -1], output.plan[:, -1])
+    np.testing.assert_array_equal(warm.policy.plan[:, :-1], output.plan[:, 1:])
+    np.testing.assert_array_equal(warm.policy.plan[:, -1], output.plan[:, -1])
 
 
 @pytest.mark.parametrize(("variant", "quantile"), [("variance", 1.645), ("mean", 0.0)])
@@ -95,7 +119,7 @@ def test_the_margin_is_the_normal_quantile():
 
 
 def test_more_starts_are_never_worse():
-    few = solve(dataclasses.replace(CONFIG, evaluations=4))[2]
+    few = solve(dataclasses.replace(CONFIG, evaluations=4, starts=1))[2]
     many = solve(dataclasses.replace(CONFIG, evaluations=4, starts=4))[2]
     assert np.all(many.value >= few.value - 1e-12)
 

@@ -76,14 +76,28 @@ def inputs(
     return jnp.concatenate([jnp.stack([*others, *pairs], axis=-1), control], axis=-1)
 
 
-def variance_step(task: GaussianTask, gp: Prepared, belief: Gaussian, control: Float[Array, "A"]) -> Gaussian:
-    """One step of the belief under a control that is known."""
+class Feedback(NamedTuple):
+    """Controls u = mean + gain (x - E[x]) of a state x that will be known once it is there."""
+
+    mean: Float[Array, "*B A"]
+    gain: Float[Array, "*B A D"]
+
+
+def variance_step(
+    task: GaussianTask, gp: Prepared, belief: Gaussian, control: Float[Array, "A"] | Feedback
+) -> Gaussian:
+    """One step of the belief under a control that is known, or one with feedback of the state."""
     seen = trigonometric(belief, task.angles)
+    if isinstance(control, Feedback):
+        return propagate(gp, belief, with_feedback(seen, belief.covariance, control))
     return propagate(gp, belief, with_known(seen, control))
 
 
-def mean_step(task: GaussianTask, gp: Prepared, belief: Gaussian, control: Float[Array, "A"]) -> Gaussian:
+def mean_step(
+    task: GaussianTask, gp: Prepared, belief: Gaussian, control: Float[Array, "A"] | Feedback
+) -> Gaussian:
     """One step of a state that is held to be known: what GP-MPC calls zero variance."""
+    control = control.mean if isinstance(control, Feedback) else control
     change = at_point(gp, inputs(task, belief.mean, control))
     return certain(belief.mean + change)
 
@@ -102,6 +116,17 @@ def with_known(seen: Joint, control: Float[Array, "A"]) -> Joint:
         jnp.concatenate([seen.mean, control]),
         jnp.pad(seen.covariance, ((0, extra), (0, extra))),
         jnp.pad(seen.cross, ((0, 0), (0, extra))),
+    )
+
+
+def with_feedback(seen: Joint, covariance: Float[Array, "D D"], control: Feedback) -> Joint:
+    """The joint distribution with controls appended that depend on the state linearly."""
+    across = control.gain @ seen.cross  # of the controls and the inputs
+    cross = covariance @ control.gain.T
+    return Joint(
+        jnp.concatenate([seen.mean, control.mean]),
+        jnp.block([[seen.covariance, across.T], [across, control.gain @ cross]]),
+        jnp.concatenate([seen.cross, cross], axis=1),
     )
 
 

@@ -7,7 +7,6 @@ of a point t, such as the tip of a pendulum: 0 at the target, 1 far from it.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -31,7 +30,14 @@ def saturating_moments(
 
 
 def _expectation(offset: Float[Array, "K"], scaled: Float[Array, "K K"], width: float) -> Float[Array, ""]:
-    """E(W) of a covariance in units of the width."""
-    factor = jnp.linalg.cholesky(jnp.eye(len(offset), dtype=offset.dtype) + scaled)
-    solved = jax.scipy.linalg.solve_triangular(factor, offset / width, lower=True)
-    return jnp.exp(-solved @ solved / 2) / jnp.prod(jnp.diagonal(factor))
+    """E(W) of a covariance in units of the width; K is small, so that elimination is written out."""
+    matrix, left = jnp.eye(len(offset), dtype=offset.dtype) + scaled, offset / width
+    determinant = quadratic = jnp.zeros_like(left[0])
+    determinant += 1.0
+    while len(left):
+        pivot, column = matrix[0, 0], matrix[1:, 0]
+        determinant *= pivot
+        quadratic += left[0] ** 2 / pivot
+        left = left[1:] - column * left[0] / pivot
+        matrix = matrix[1:, 1:] - jnp.outer(column, column) / pivot
+    return jnp.exp(-quadratic / 2) / jnp.sqrt(determinant)

@@ -1,14 +1,14 @@
 """Planning on Gaussian beliefs: GP-MPC's optimal control problem (Kamthe & Deisenroth 2018).
 
 Moment matching makes the stochastic problem a deterministic one over z = (mean, covariance): minimise the
-sum of expected stage costs over controls in a box. Gradients come from the costates (`planners.costates`),
-the minimum from a projected L-BFGS method, and limits on states are kept by an augmented Lagrangian:
+sum of expected stage costs over controls in a box. A sequence of linear-quadratic problems solves it
+(`planners.ilqr`, with Pontryagin's costates), and limits on states are kept by an augmented Lagrangian:
 
     variance        chance constraints p(x within its limit) >= probability: mean -+ q sigma within it
     mean            the same of the mean alone
     zero_variance   the mean alone, and a model whose beliefs stay certain
 
-The paper solves the same problem by sequential quadratic programming.
+The paper solves the same problem by a general method of sequential quadratic programming.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from imaginax.envs.limits import Limit
-from imaginax.gaussian import Gaussian
-from imaginax.models.box_lbfgs import minimise_in_box
-from imaginax.planners.costates import differentiate
-from imaginax.planners.shooting import centre, shift
-from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, PlanOutput, WorldModel
+from imaginax.gaussian import Gaussian, pack, packed_size, unpack
+from imaginax.models.gaussian_dynamics import Feedback, GaussianTask
+from imaginax.one_by_one import one_by_one
+from imaginax.planners import ilqr
+from imaginax.planners.shooting import centre
+from imaginax.types import Box, Capabilities, ConfigError, Planner, PlanOutput, WorldModel
 
 Variant = Literal["variance", "mean", "zero_variance"]
 NEEDS = Capabilities(continuous=True, differentiable=True, gaussian_belief=True)
@@ -42,26 +43,28 @@ class MomentPlannerConfig:
 
     Attributes:
         variant: what uncertainty is used for; `zero_variance` also makes the model's beliefs certain.
-        horizon: H, steps that a plan looks ahead. Around an unstable equilibrium a belief that no feedback
-            holds together spreads exponentially: too long a horizon drowns the cost of the mean in it.
-        evaluations: points (value and gradient) of a decision in each round, the starts included.
+        horizon: H, steps that a plan looks ahead.
+        evaluations: roll-outs of a decision in each round, with derivatives, the starts included.
         starts: plans of which the best is improved: that of the last decision, and random ones, which hold
             each control for a fifth of the horizon. Far from the target the cost is flat, and a plan that
             lies there has no slope to follow.
         tolerance: relative improvement below which a search ends.
         constraints: whether the environment's limits are kept.
         probability: of keeping a limit, at each step (variance).
+        feedback: whether beliefs are predicted with the feedback that the optimisation of the plan gives. The
+            paper's are those of the plan alone; around an unstable equilibrium they spread exponentially.
         rounds: updates of the multipliers a decision, where there are limits.
         penalty: weight of squared violations in the first round; it doubles with each.
     """
 
     variant: Variant = "variance"
-    horizon: int = 10
+    horizon: int = 15
     evaluations: int = 40
-    starts: int = 4
-    tolerance: float = 1e-6
+    starts: int = 8
+    tolerance: float = 1e-4
     constraints: bool = True
     probability: float = 0.95
+    feedback: bool = True
     rounds: int = 3
     penalty: float = 100.0
 
@@ -86,56 +89,55 @@ class MomentPlannerConfig:
 
 
 class WarmStart(NamedTuple):
-    """What a decision begins with: the last plan and multipliers, one step later."""
+    """What a decision begins with: the last policy and multipliers, one step later."""
 
-    plan: Float[Array, "*B H A"]
+    policy: ilqr.Policy  # over packed beliefs
     multipliers: Float[Array, "*B H C"]
 
 
 def make_planner(
-    spec: EnvSpec, model: WorldModel, config: MomentPlannerConfig, limits: Sequence[Limit] = ()
+    task: GaussianTask, model: WorldModel, config: MomentPlannerConfig, limits: Sequence[Limit] = ()
 ) -> Planner:
-    """The planner for a model whose `decode` gives a `Gaussian` over observations.
-
-    Raises:
-        ConfigError: if the environment's actions are discrete.
-    """
-    space = spec.action
-    if not isinstance(space, Box):
-        raise ConfigError(f"planner: moment matching needs continuous actions, which env {spec.name} lacks")
+    """The planner for a task and a model of it whose beliefs are `Gaussian`s over observations."""
+    space = task.space
     kept = tuple(limits) if config.constraints else ()
     sides = 2 * len(kept)
 
     def init(batch: int) -> WarmStart:
-        plan = jnp.full((batch, config.horizon, *space.shape), centre(space), float)
-        return WarmStart(plan, jnp.zeros((batch, config.horizon, sides)))
+        shape, size = (batch, config.horizon), packed_size(task.states)
+        plan = jnp.full((*shape, *space.shape), centre(space), float)
+        policy = ilqr.Policy(plan, jnp.zeros((*shape, size)), jnp.zeros((*plan.shape, size)))
+        return WarmStart(policy, jnp.zeros((*shape, sides)))
 
     def plan(params, belief, plan_state: WarmStart, key, legal=None):
         del legal
-        keys = jax.random.split(key, len(plan_state.plan))
-        one = partial(_plan, model, space, config, kept, params)
-        return jax.vmap(one)(belief, plan_state, keys)
+        keys = jax.random.split(key, len(plan_state.multipliers))
+        one = one_by_one(partial(_plan, model, task, config, kept))
+        return jax.vmap(one, (None, 0, 0, 0))(params, belief, plan_state, keys)
 
     return Planner(NEEDS, init, plan)
 
 
 def _plan(
     model: WorldModel,
-    space: Box,
+    task: GaussianTask,
     config: MomentPlannerConfig,
     limits: tuple[Limit, ...],
     params,
-    belief,
+    belief: Gaussian,
     warm: WarmStart,
     key: Array,
 ):
     """One decision for one belief."""
     key_starts, key_model = jax.random.split(key)
-    drawn = _random_plans(key_starts, config, warm.plan, space)
-    problem = (model, space, config, limits, params, belief)
-    plan, multipliers, merit = _solve(*problem, warm, drawn, key_model)
-    following = WarmStart(shift(plan, plan[-1:]), shift(multipliers, multipliers[-1:]))
-    return plan[0], following, PlanOutput(-merit, plan)
+    drawn = _random_plans(key_starts, config, warm.policy.plan, task.space)
+    problem = (model, task, config, limits, params, belief)
+    found, multipliers, merit = _solve(*problem, warm, drawn, key_model)
+    plan, feedback, multipliers = (
+        jnp.concatenate([x[1:], x[-1:]]) for x in (found.plan, found.feedback, multipliers)
+    )
+    following = WarmStart(ilqr.Policy(plan, found.states, feedback), multipliers)
+    return found.plan[0], following, PlanOutput(-merit, found.plan)
 
 
 def _random_plans(
@@ -149,65 +151,44 @@ def _random_plans(
     return jnp.repeat(drawn, hold, axis=1)[:, : config.horizon]
 
 
-def _solve(model, space, config, limits, params, belief, warm: WarmStart, drawn: Array, key: Array):
-    """The augmented Lagrangian's rounds: (plan, multipliers, final merit)."""
-    stage = partial(_stage, model, config, limits, params, key)
+def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStart, drawn: Array, key: Array):
+    """The augmented Lagrangian's rounds: (the last optimum, multipliers, final merit)."""
+    size = len(belief.mean)
 
-    def turn(carry, penalty):
-        plan, multipliers = carry
-        extra = (multipliers, jnp.full(len(plan), penalty))
-        found = minimise_in_box(
-            partial(_objective, stage, belief, extra, plan.shape),
-            jnp.concatenate([plan[None], drawn]).reshape(config.starts, -1),
-            (space.low, space.high),
-            evaluations=config.evaluations,
-            tolerance=config.tolerance,
-        )
-        plan = found.point.reshape(plan.shape)
+    def step(state: Array, control: Array, feedback: Array) -> Array:
+        one = jax.tree.map(lambda x: x[None], unpack(state, size))
+        action = Feedback(control[None], feedback[None, :, :size]) if config.feedback else control[None]
+        following, _ = model.predict(params, one, action, key)
+        return pack(jax.tree.map(lambda x: x[0], following))
+
+    def cost(state: Array, control: Array, following: Array, extra) -> Array:
+        after = unpack(following, size)
+        expected = task.cost(unpack(state, size), control, after)
+        if not limits:
+            return expected
+        multipliers, penalty = extra
+        excess = jnp.maximum(multipliers + penalty * violations(config, limits, after), 0.0)
+        return expected + jnp.sum(excess**2 - multipliers**2) / (2 * penalty)
+
+    def turn(carry: WarmStart, penalty: Array):
+        policy, multipliers = carry
+        extra = multipliers, jnp.full(len(multipliers), penalty)
+        problem = ilqr.Problem(step, cost, pack(belief), (task.space.low, task.space.high), extra)
+        starts = jax.tree.map(lambda x: jnp.zeros((len(drawn) + 1, *x.shape), x.dtype).at[0].set(x), policy)
+        starts = starts._replace(plan=starts.plan.at[1:].set(drawn))
+        found = ilqr.minimise(problem, starts, evaluations=config.evaluations, tolerance=config.tolerance)
         if limits:
-            states = model.decode(params, _states(model, params, key, belief, plan))
+            states = jax.vmap(partial(unpack, size=size))(found.states)
             broken = jax.vmap(partial(violations, config, limits))(states)
             multipliers = jnp.maximum(multipliers + penalty * broken, 0.0)
-        return (plan, multipliers), found.value
+        before = jnp.concatenate([pack(belief)[None], found.states[:-1]])
+        return WarmStart(ilqr.Policy(found.plan, before, found.feedback), multipliers), found
 
     rounds = config.rounds if limits else 1
     penalties = config.penalty * 2.0 ** jnp.arange(rounds)
-    (plan, multipliers), values = jax.lax.scan(turn, tuple(warm), penalties)
-    return plan, multipliers, values[-1]
-
-
-def _objective(stage, belief, extra, shape, point):
-    """Value and gradient of a plan as one vector."""
-    found = differentiate(stage, belief, point.reshape(shape), extra)
-    return found.cost, found.gradient.reshape(-1)
-
-
-def _predict(model, params, key, belief, control):
-    """One step of one belief."""
-    batch = jax.tree.map(lambda x: x[None], belief)
-    following, prediction = model.predict(params, batch, control[None], key)
-    return jax.tree.map(lambda x: x[0], following), prediction.reward[0]
-
-
-def _states(model, params, key, belief, plan):
-    def advance(state, control):
-        following, _ = _predict(model, params, key, state, control)
-        return following, following
-
-    return jax.lax.scan(advance, belief, plan)[1]
-
-
-def _stage(model, config, limits, params, key, belief, inputs):
-    """(next belief, expected cost and what the augmented Lagrangian adds for the limits)."""
-    control, (multipliers, penalty) = inputs
-    following, reward = _predict(model, params, key, belief, control)
-    cost = -reward
-    if limits:
-        seen = model.decode(params, jax.tree.map(lambda x: x[None], following))
-        broken = violations(config, limits, jax.tree.map(lambda x: x[0], seen))
-        excess = jnp.maximum(multipliers + penalty * broken, 0.0)
-        cost += jnp.sum(excess**2 - multipliers**2) / (2 * penalty)
-    return following, cost
+    (_, multipliers), found = jax.lax.scan(turn, warm, penalties)
+    found = jax.tree.map(lambda x: x[-1], found)
+    return found, multipliers, found.cost
 
 
 def violations(config: MomentPlannerConfig, limits: Sequence[Limit], belief: Gaussian) -> Float[Array, "C"]:

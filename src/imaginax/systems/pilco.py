@@ -39,6 +39,7 @@ from imaginax.models.gp_trials import (
 from imaginax.models.lbfgs import minimise
 from imaginax.models.moments import Prepared, prepare
 from imaginax.models.policies import Policy
+from imaginax.one_by_one import one_by_one
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, System, SystemState, TimeStep
@@ -131,14 +132,17 @@ def make(config: PILCOConfig) -> System:
         zero = jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, (), key, zero, zero)
 
+    @one_by_one
+    def improve(posterior, policy):
+        cost = partial(long_term_cost, task, prepare(posterior), starts(env), search.horizon or steps)
+        found = minimise(cost, policy, steps=search.steps, tolerance=search.tolerance)
+        return found.point, found.value
+
     def learn(learner, memory, key):
         data = transitions(task, env.limits, *replay.data(memory))
         dynamics, metrics = fit(config.fit, learner.dynamics, data, key)
-        cost = partial(
-            long_term_cost, task, prepare(dynamics.posterior), starts(env), search.horizon or steps
-        )
-        found = minimise(cost, learner.policy, steps=search.steps, tolerance=search.tolerance)
-        return Learner(dynamics, found.point), metrics | {"policy_cost": found.value}
+        policy, cost = improve(dynamics.posterior, learner.policy)
+        return Learner(dynamics, policy), metrics | {"policy_cost": cost}
 
     def evaluate(state: SystemState, key):
         nothing = lambda batch: ()  # noqa: E731
