@@ -24,6 +24,7 @@ def published_presets() -> dict[str, gp_mpc.GPMPCConfig]:
             ),
             planner=MomentPlannerConfig(
                 variant=rows.pop("variant"),
+                feedback={"yes": True, "no": False}[rows.pop("feedback in predicted beliefs")],
                 probability=rows.pop("probability of keeping a limit"),
                 horizon=rows.pop("plan horizon"),
                 evaluations=rows.pop("evaluations of a decision"),
