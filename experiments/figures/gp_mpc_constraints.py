@@ -10,9 +10,10 @@ Violations are counted in the trials after the random one. A method whose result
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
-from gp_mpc_runs import LABELS, draw, run_as_told
+from gp_mpc_runs import LABELS, draw_panels, run_as_told
 
 TRIALS = {"gpmpc_cartpole_wall": 6, "gpmpc_double_pendulum_wall": 8}
 TITLES = {
@@ -32,6 +33,11 @@ def label(method: str, record: dict) -> str:
     return f"{LABELS[method]}: {violations(record):.0f} violations in 100 trials"
 
 
+def draw() -> Path | None:
+    """One panel a system."""
+    return draw_panels(TITLES, label, METHODS, "constraints.png")
+
+
 if __name__ == "__main__":
     run_as_told(sys.argv[1:], TRIALS, METHODS)
-    draw(TITLES, label, METHODS, "constraints.png")
+    print(draw() or "no result yet: --run makes it")

@@ -59,24 +59,23 @@ def available(env: str) -> dict[str, dict]:
     return {method: plotting.read_results(path) for method, path in paths.items() if path.exists()}
 
 
-def draw(
+def draw_panels(
     titles: dict[str, str], label: Callable[[str, dict], str], methods: tuple[str, ...], name: str
-) -> None:
+) -> Path | None:
     """Success against trials with its standard error, one panel for each environment that has a result.
 
     Args:
         titles: of the panels, by environment.
         label: (method, its record) -> the line's place in the legend.
         methods: that are shown.
-        name: of the figure's file.
+        name: of the figure's file, which is returned; None if there is no result yet.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     shown = [env for env in titles if available(env)]
     if not shown:
-        print("no result yet: --run makes it")
-        return
+        return None
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(5 * len(shown) + 1, 4), layout="constrained")
         panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
@@ -94,7 +93,7 @@ def draw(
         panels[0].set_ylabel("success rate")
         path = RESULTS / name
         figure.savefig(path)
-    print(path)
+    return path
 
 
 def run_as_told(words: list[str], trials: dict[str, int], methods: tuple[str, ...]) -> None:

@@ -10,8 +10,9 @@ A trial takes 3 s; the first is random. A method whose result is not there is le
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from gp_mpc_runs import LABELS, draw, run_as_told
+from gp_mpc_runs import LABELS, draw_panels, run_as_told
 
 TRIALS = {"gpmpc_cartpole": 6, "gpmpc_double_pendulum": 8}
 TITLES = {"gpmpc_cartpole": "cart-pole", "gpmpc_double_pendulum": "double pendulum"}
@@ -23,6 +24,11 @@ def label(method: str, record: dict) -> str:
     return f"{LABELS[method]}, {len(record['success'])} seeds"
 
 
+def draw() -> Path | None:
+    """One panel a system."""
+    return draw_panels(TITLES, label, METHODS, "success.png")
+
+
 if __name__ == "__main__":
     run_as_told(sys.argv[1:], TRIALS, METHODS)
-    draw(TITLES, label, METHODS, "success.png")
+    print(draw() or "no result yet: --run makes it")

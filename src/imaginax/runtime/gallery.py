@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,7 +37,11 @@ class Gallery:
         spec = importlib.util.spec_from_file_location(Path(script).stem, self.scratch / SCRIPTS / script)
         assert spec and spec.loader, script
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        sys.path.insert(0, str(self.scratch / SCRIPTS))  # for what scripts share
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            sys.path.pop(0)
         self.show(module.draw())
 
     def picture(self, name: str, how: str) -> None:
