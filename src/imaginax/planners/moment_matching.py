@@ -200,8 +200,11 @@ def violations(config: MomentPlannerConfig, limits: Sequence[Limit], belief: Gau
     broken = []
     for limit in limits:
         mean = belief.mean[limit.index]
-        variance = belief.covariance[limit.index, limit.index]
-        margin = quantile * jnp.sqrt(jnp.maximum(variance, 0.0) + 1e-12)
+        variance = jnp.maximum(belief.covariance[limit.index, limit.index], 0.0)
+        # Linear in the variance: the curvature of its root, huge where it is small, would stop every move.
+        present = jax.lax.stop_gradient(variance)
+        deviation = jnp.sqrt(present + 1e-12)
+        margin = quantile * (deviation + (variance - present) / (2 * deviation))
         for bound, sign in ((limit.low, -1.0), (limit.high, 1.0)):
             finite = abs(bound) < float("inf")
             broken.append(sign * (mean - bound) + margin if finite else -jnp.ones_like(mean))
