@@ -145,8 +145,9 @@ def dynamics(posterior: Posterior) -> Dynamics:
 def world_model(env: Environment, fresh: Callable[[Array], Dynamics], *, certain_beliefs: bool) -> WorldModel:
     """Gaussian process dynamics that carry `Gaussian` beliefs; observations are states, seen exactly.
 
-    `predict` gives the expected reward, `decode` the belief itself, and the loss is minus the logarithm of
-    the marginal likelihood of the data (`models.gp.Data`) under the hyperparameters.
+    `predict` takes known actions or `Feedback` and gives the expected reward, `decode` the belief itself, and
+    the loss is minus the logarithm of the marginal likelihood of the data (`models.gp.Data`) under the
+    hyperparameters.
 
     Args:
         env: a single environment.
@@ -169,10 +170,11 @@ def world_model(env: Environment, fresh: Callable[[Array], Dynamics], *, certain
         del belief, action
         return encode(params, observation, key)
 
-    def predict(params: Dynamics, belief: Gaussian, action: Array, key: Array):
+    def predict(params: Dynamics, belief: Gaussian, action: Array | Feedback, key: Array):
         del key
         following = jax.vmap(partial(step, params.prepared))(belief, action)
-        reward = -jax.vmap(task.cost)(belief, action, following)
+        control = action.mean if isinstance(action, Feedback) else action
+        reward = -jax.vmap(task.cost)(belief, control, following)
         return following, Prediction(reward, jnp.ones_like(reward))
 
     def loss(params: Dynamics, data: Data, key: Array):
