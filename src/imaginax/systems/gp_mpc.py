@@ -210,7 +210,7 @@ PAPER = {
 TINY = GPMPCConfig(
     env="diagnostic_lqr",
     trials=3,
-    eval_episodes=64,
+    eval_episodes=16,
     online=False,
     fit=GPFitConfig(steps=30),
     planner=MomentPlannerConfig(horizon=8, evaluations=8, starts=2),
