@@ -10,9 +10,9 @@ plans useless over long horizons. The result is a plan without feedback.
 The bounds are Pontryagin's: with the costates of the last plan (`planners.costates`), a control at a bound
 stays there if the Hamiltonian decreases towards the outside; the others move, and stop at their bounds.
 
-A turn is one roll-out with the derivatives of the dynamics. It is either accepted (Armijo's condition) and
-the recursion is done anew, or the step is shortened. The first turns are the starts, of which the best is
-gone on from.
+A turn is one roll-out with the derivatives of the dynamics. If it keeps enough of what the recursion promised
+it is the new plan, and moves are damped less (Levenberg); if not, the recursion is done anew with more
+damping. The first turns are the starts, of which the best is gone on from.
 """
 
 from __future__ import annotations

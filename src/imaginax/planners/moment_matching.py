@@ -132,12 +132,12 @@ def _plan(
     key_starts, key_model = jax.random.split(key)
     drawn = _random_plans(key_starts, config, warm.policy.plan, task.space)
     problem = (model, task, config, limits, params, belief)
-    found, multipliers, merit = _solve(*problem, warm, drawn, key_model)
+    found, multipliers = _solve(*problem, warm, drawn, key_model)
     plan, feedback, multipliers = (
         jnp.concatenate([x[1:], x[-1:]]) for x in (found.plan, found.feedback, multipliers)
     )
     following = WarmStart(ilqr.Policy(plan, found.states, feedback), multipliers)
-    return found.plan[0], following, PlanOutput(-merit, found.plan)
+    return found.plan[0], following, PlanOutput(-found.cost, found.plan)
 
 
 def _random_plans(
@@ -152,7 +152,7 @@ def _random_plans(
 
 
 def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStart, drawn: Array, key: Array):
-    """The augmented Lagrangian's rounds: (the last optimum, multipliers, final merit)."""
+    """The augmented Lagrangian's rounds: (the last optimum, multipliers)."""
     size = len(belief.mean)
 
     def step(state: Array, control: Array, feedback: Array) -> Array:
@@ -187,8 +187,7 @@ def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStar
     rounds = config.rounds if limits else 1
     penalties = config.penalty * 2.0 ** jnp.arange(rounds)
     (_, multipliers), found = jax.lax.scan(turn, warm, penalties)
-    found = jax.tree.map(lambda x: x[-1], found)
-    return found, multipliers, found.cost
+    return jax.tree.map(lambda x: x[-1], found), multipliers
 
 
 def violations(config: MomentPlannerConfig, limits: Sequence[Limit], belief: Gaussian) -> Float[Array, "C"]:
