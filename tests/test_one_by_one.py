@@ -26,6 +26,25 @@ def test_values_are_those_of_vmap(axes):
     np.testing.assert_array_equal(got, expected)
 
 
+def _halvings(x, key):
+    """A search that takes as many turns as its start asks for, with something drawn."""
+    end = jax.lax.while_loop(lambda c: c[0] > 1.0, lambda c: (c[0] / 2, c[1] + 1), (x, 0))
+    return {"end": end, "drawn": jax.random.normal(key)}
+
+
+def test_searches_with_several_results_end_each_on_its_own():
+    starts, keys = jnp.array([0.5, 40.0, 3.0]), jax.random.split(jax.random.key(0), 3)
+    got = jax.jit(jax.vmap(one_by_one(_halvings)))(starts, keys)
+    expected = jax.vmap(_halvings)(starts, keys)
+    jax.tree.map(np.testing.assert_array_equal, got, expected)
+    if jax.default_backend() == "cpu":  # under `jax.vmap` each turn asks all three whether they have ended
+        alone, together = (
+            jax.jit(jax.vmap(f)).lower(starts, keys).compile().as_text()
+            for f in (one_by_one(_halvings), _halvings)
+        )
+        assert "pred[3]" in together and "pred[3]" not in alone
+
+
 def test_batches_of_batches_call_lapack_for_single_matrices():
     """The batches of LAPACK calls that two cores cannot do side by side."""
     size = 5

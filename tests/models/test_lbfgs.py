@@ -47,3 +47,37 @@ def test_a_start_that_is_no_number_is_never_the_best():
     found = minimise(lambda x: jnp.sum(jnp.log(x)), start, steps=5, tolerance=0.0)
     assert found.value == jnp.inf and found.steps == 1
     np.testing.assert_array_equal(found.point, start)
+
+
+def test_steps_to_where_there_is_no_number_are_shortened():
+    def wall(x):
+        return jnp.where(x[0] > 0.3, jnp.nan, (x[0] - 0.29) ** 2)
+
+    found = minimise(wall, jnp.array([-1.0]), steps=100, tolerance=1e-14)
+    np.testing.assert_allclose(found.point, 0.29, atol=1e-5)
+
+
+def test_a_batch_is_its_members():
+    starts = {"x": jnp.array([-1.2, 0.3]), "y": jnp.array([1.0, 0.9])}
+
+    def run(start):
+        return minimise(rosenbrock, start, steps=40, tolerance=1e-4).point
+
+    both, alone = jax.vmap(run)(starts), run({"x": starts["x"][1], "y": starts["y"][1]})
+    for name in starts:
+        np.testing.assert_allclose(both[name][1], alone[name], rtol=1e-9)
+
+
+def test_no_more_points_than_asked_for_and_never_worse_than_the_start():
+    start = {"x": jnp.array(-1.2), "y": jnp.array(1.0)}
+    for steps in (1, 2, 5):
+        found = minimise(rosenbrock, start, steps=steps, tolerance=1e-14)
+        assert found.steps <= steps
+        assert found.value <= rosenbrock(start) * (1 + 1e-12)
+
+
+def test_a_separable_quadratic_ends_at_its_centre():
+    scales, centre = jnp.array([1.0, 10.0, 100.0, 3.0]), jnp.array([0.5, -0.2, 2.0, -3.0])
+    found = minimise(lambda x: jnp.sum(scales * (x - centre) ** 2), jnp.zeros(4), steps=60, tolerance=1e-14)
+    np.testing.assert_allclose(found.point, centre, atol=1e-6)
+    assert found.steps < 60
