@@ -77,23 +77,21 @@ def measure(game: str) -> None:
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     make_player = trained.system.player
     assert make_player is not None  # both systems play
-    against = partial(_against, env, make_player, trained.directory.path / "matches.json")
+    play = partial(against, env, make_player, trained.directory.path / "matches.json")
     matches = [
         row
         for name in (*wanted.opponents, *wanted.last)
-        for row in against(kept if name in wanted.opponents else kept[-1:], name, SIMULATIONS, OPENINGS)
+        for row in play(kept if name in wanted.opponents else kept[-1:], name, SIMULATIONS, OPENINGS)
     ]
     pairings = [
         ladder.Pairing(f"step {row['step']}", row["opponent"], row["wins"], row["draws"], row["losses"])
         for row in matches
     ]
-    compiled = [name for name in wanted.opponents if name.partition(":")[0] not in strength.PROGRAMS]
-    anchors = [ladder.Entrant(name, make_opponent(name, env)) for name in compiled]
-    pairings += ladder.round_robin(env, anchors, jax.random.key(1), games=GAMES, openings=OPENINGS)
+    pairings += ladder.round_robin(env, compiled(game), jax.random.key(1), games=GAMES, openings=OPENINGS)
     more = [
         {"simulations": MORE, "openings": openings, **row}
         for openings, name in itertools.product((0, OPENINGS), wanted.more)
-        for row in against(kept[-1:], name, MORE, openings)
+        for row in play(kept[-1:], name, MORE, openings)
     ]
     record = plotting.results_record(logdir) | {
         "simulations": SIMULATIONS,
@@ -107,9 +105,13 @@ def measure(game: str) -> None:
     plotting.write_results(_result(game), record)
 
 
-def _against(
-    env, make_player, path: Path, kept, opponent: str, simulations: int, openings: int
-) -> list[dict]:
+def compiled(game: str) -> list[ladder.Entrant]:
+    """The opponents of every kept network that are no programs: they also rate each other."""
+    names = (name for name in EXPERIMENTS[game].opponents if name.partition(":")[0] not in strength.PROGRAMS)
+    return [ladder.Entrant(name, make_opponent(name, envs.make(game))) for name in names]
+
+
+def against(env, make_player, path: Path, kept, opponent: str, simulations: int, openings: int) -> list[dict]:
     """Matches of kept networks against one opponent; those that the file at `path` knows are not repeated."""
     played = read_json(path) if path.exists() else {}
     match = strength.make_match(env, make_player(simulations), opponent, games=GAMES, openings=openings)
