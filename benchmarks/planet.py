@@ -3,7 +3,8 @@
     python benchmarks/planet.py                                    this library and the matrix rate
     python benchmarks/planet.py --peer .venv-mbrl/bin/python       and benchmarks/peers/mbrl_planet.py
 
-`update`: one step of learning from sequences of 64x64 images, at two sizes of batch. `plan`: one decision.
+`update`: one step of learning from sequences of 64x64 images, at two sizes of batch, inside a `lax.scan` as
+training has it (on a CPU XLA takes other convolutions there than outside of one). `plan`: one decision.
 `collect`: steps of the whole collection program on some tasks (physics, ray-casting, filtering, replay) with
 the published search and without any (random actions). Every repeat times a large matrix product, then each
 program, then the peer. Prints a table and writes results/benchmarks/planet.json.
@@ -43,30 +44,35 @@ RESULT = ROOT / "results" / "benchmarks" / "planet.json"
 BATCHES = ((50, 50), (8, 32))
 TASKS = ("control_cartpole_swingup", "control_cheetah_run")
 COLLECTED = 10  # decisions of a timed collection
+UPDATES = 2  # of a timed scan
 
 
 class Program(NamedTuple):
     """What is timed.
 
     Attributes:
-        call: of one unit of work.
-        flops: its floating-point operations.
+        call: of some units of work.
+        units: how many.
+        flops: floating-point operations of one.
         steps: environment steps in it.
         request: what asks the peer for the same, if it can do it.
         compile_s: seconds.
     """
 
     call: Callable[[], Any]
+    units: int
     flops: float
     steps: int
     request: dict[str, Any] | None
     compile_s: float
 
 
-def _program(function, *arguments, steps: int = 0, request: dict[str, Any] | None = None) -> Program:
+def _program(
+    function, *arguments, units: int = 1, steps: int = 0, request: dict[str, Any] | None = None
+) -> Program:
     built = compiled(function, *arguments)
-    flops = costs.count(function, *arguments).flops
-    return Program(lambda: built.call(*arguments), flops, steps, request, built.seconds)
+    flops = costs.count(function, *arguments).flops / units
+    return Program(lambda: built.call(*arguments), units, flops, steps, request, built.seconds)
 
 
 def _model(config: planet.PlaNetConfig):
@@ -84,9 +90,13 @@ def update(config: planet.PlaNetConfig, batch: int, sequence: int) -> Program:
     images = jax.random.randint(jax.random.key(1), shape, 0, 256).astype(jnp.uint8)
     ones = jnp.ones((batch, sequence))
     data = Trajectory(images, jnp.ones((batch, sequence, *env.spec.action.shape)), ones, ones, ones < 0)
-    learn = planet.make_descent(model, optimiser)
+    descend = planet.make_descent(model, optimiser)
+
+    def learn(learner, data, key):
+        return jax.lax.scan(lambda now, key: descend(now, data, key), learner, jax.random.split(key, UPDATES))
+
     request = {"what": "update", "batch": batch, "sequence": sequence}
-    return _program(learn, learner, data, jax.random.key(2), request=request)
+    return _program(learn, learner, data, jax.random.key(2), units=UPDATES, request=request)
 
 
 def plan(config: planet.PlaNetConfig) -> Program:
@@ -163,7 +173,7 @@ def measure(repeats: int, peer: Peer | None) -> dict[str, dict[str, Any]]:
     for _ in range(repeats):
         for name, program in timed.items():
             rate = 2.0 * size**3 / seconds(product)
-            taken = seconds(program.call)
+            taken = seconds(program.call) / program.units
             other = peer.seconds(program.request) if peer and program.request else 0.0
             rows[name].append((taken, rate, other))
     return {name: _row(timed[name], found) for name, found in rows.items()}

@@ -2,8 +2,9 @@
 
 On a CPU XLA's own weight gradient is a trap: inside a `lax.scan`, where training steps are, it runs some
 twenty times slower than as a matrix product, and so does a convolution whose kernel is batched by `vmap`,
-as it is for several seeds; the convolution itself reaches half the rate of matrix products while there are
-few features (benchmarks/convolution_forms.py). On accelerators XLA's forms are the right ones.
+as it is for several seeds. The convolution itself is faster as matrix products while images are small and
+have many features, as boards do, and slower otherwise (benchmarks/convolution_forms.py). On accelerators
+XLA's forms are the right ones.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Backend = Literal["auto", "xla", "matmul"]
 Form = Callable[[Array, Array], Array]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-_MANY = 128  # features from which XLA's convolution is as fast as products
+_SQUARES, _FEATURES = 100, 64  # products win in images of so few squares with so many features
 
 
 def convolve(
@@ -41,7 +42,7 @@ def convolve(
         kernel: of odd height and width if no padding is given.
         backend: `xla` leaves everything to XLA; `matmul` makes matrix products of it; `auto` is `xla` unless
             the program is compiled for a CPU: there the weight gradient is by matrix products, and so is the
-            convolution itself below 128 features. `auto` and `matmul` have no forward-mode derivative.
+            convolution itself where that is faster. `auto` and `matmul` have no forward-mode derivative.
         padding: zeros (above, below), (left, right), fewer than the kernel is high and wide; default: as many
             as keep height and width.
     """
@@ -89,7 +90,7 @@ def _form(backend: Backend, padding: Padding) -> Form:
     if backend == "matmul":
         return _with_gradient(products.convolve, products.kernel_gradient, padding)
     return _with_gradient(
-        _by_platform(_one_by_one(_by_features, merges=True), _xla),
+        _by_platform(_one_by_one(_by_shape, merges=True), _xla),
         _by_platform(_one_by_one(products.kernel_gradient, merges=False), _xla_kernel_gradient),
         padding,
     )
@@ -99,8 +100,10 @@ def _xla(x: Array, kernel: Array, padding: Padding) -> Array:
     return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=_LAYOUT)
 
 
-def _by_features(x: Array, kernel: Array, padding: Padding) -> Array:
-    return (_xla if kernel.shape[2] >= _MANY else products.convolve)(x, kernel, padding)
+def _by_shape(x: Array, kernel: Array, padding: Padding) -> Array:
+    height, width, inputs, _ = kernel.shape
+    board = x.shape[1] * x.shape[2] <= _SQUARES and inputs >= _FEATURES
+    return (products.convolve if board or height == width == 1 else _xla)(x, kernel, padding)
 
 
 def _xla_kernel_gradient(x: Array, outward: Array, like: Array, padding: Padding) -> Array:
