@@ -3,9 +3,11 @@
     python experiments/figures/planet_returns.py                            draws results/planet/returns.png
     python experiments/figures/planet_returns.py --run cartpole_swingup     trains preset laptop first
     python experiments/figures/planet_returns.py --run cartpole_swingup --runs DIR    in DIR/cartpole_swingup
+    python experiments/figures/planet_returns.py --bound cartpole_swingup   plans with the true simulator first
 
 A run that is finished is not trained again, one that was stopped goes on. The published score is that of the
-last point of the paper's runs, a million steps, with its full size.
+last point of the paper's runs, a million steps, with its full size. The bound is what preset laptop's search
+gets from the true simulator and the true state, without exploration.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 
 from imaginax import cli
 from imaginax.runtime import plotting
+from imaginax.systems import planet
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "planet"
@@ -49,6 +52,22 @@ def measure(task: str, runs: Path) -> None:
     plotting.write_results(result(task), plotting.results_record(logdir))
 
 
+def bound_result(task: str) -> Path:
+    """cartpole_swingup: results/planet/cartpole_true_simulator.json."""
+    return RESULTS / f"{task.split('_')[0]}_true_simulator.json"
+
+
+def measure_bound(task: str, runs: Path) -> None:
+    """Plans with the true simulator, and keeps what that gets."""
+    logdir, search = runs / f"{task}_true_simulator", planet.LAPTOP.planner
+    command = ["train", "mpc", "--preset", "planet", "--env", f"control_{task}", "--logdir", str(logdir)]
+    for name in ("population", "iterations", "elites"):
+        command += [f"--planner.{name}", str(getattr(search, name))]
+    if cli.main([*command, "--eval-episodes", str(EVALUATED)]):
+        sys.exit("the run failed")
+    plotting.write_results(bound_result(task), plotting.results_record(logdir))
+
+
 def results() -> list[str]:
     """Tasks that have one."""
     return [task for task in PUBLISHED if result(task).exists()]
@@ -63,13 +82,13 @@ def draw() -> Path:
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(5.5 * len(tasks), 4), layout="constrained")
         for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
-            _panel(axes, plotting.read_results(result(task)), PUBLISHED[task])
+            _panel(axes, plotting.read_results(result(task)), task)
         path = RESULTS / "returns.png"
         figure.savefig(path)
     return path
 
 
-def _panel(axes, record, published: float | None) -> None:
+def _panel(axes, record, task: str) -> None:
     episodes = np.asarray(record["return_per_seed"], float)[0]
     steps = np.asarray(record["env_steps"], float) * record["config"]["action_repeat"]
     weights = np.ones(min(RECENT, len(episodes)))
@@ -80,8 +99,11 @@ def _panel(axes, record, published: float | None) -> None:
     axes.plot(steps, mean[: len(episodes)], label=f"mean of the last {RECENT}")
     last = record["headline"]["eval_return"]
     axes.plot(steps[-1], last, "D", color=plotting.COLOURS[1], label=f"without exploration: {last:.0f}")
-    if published:
+    if published := PUBLISHED[task]:
         axes.axhline(published, color="#888888", linestyle="--", label=f"published, at 1M steps: {published}")
+    if bound_result(task).exists():
+        bound = plotting.read_results(bound_result(task))["headline"]["eval_return"]
+        axes.axhline(bound, color="#888888", linestyle=":", label=f"this search, true simulator: {bound:.0f}")
     axes.set(title=record["env"], xlabel="steps of the environment", ylabel="return", ylim=(0, 1000))
     axes.legend(loc="upper left", bbox_to_anchor=(0.0, 0.8))
 
@@ -90,7 +112,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", nargs="+", choices=PUBLISHED, default=[], metavar="TASK")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where runs are kept")
+    parser.add_argument("--bound", nargs="+", choices=PUBLISHED, default=[], metavar="TASK")
     options = parser.parse_args()
     for name in options.run:
         measure(name, options.runs)
+    for name in options.bound:
+        measure_bound(name, options.runs)
     print(draw() if results() else "no result yet: --run TASK makes one")
