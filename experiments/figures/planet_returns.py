@@ -3,7 +3,7 @@
     python experiments/figures/planet_returns.py                            draws results/planet/returns.png
     python experiments/figures/planet_returns.py --run cartpole_swingup     trains preset laptop first
     python experiments/figures/planet_returns.py --run cartpole_swingup --runs DIR    in DIR/cartpole_swingup
-    python experiments/figures/planet_returns.py --bound cartpole_swingup   plans with the true simulator first
+    python experiments/figures/planet_returns.py --bound cartpole_swingup   with the true simulator first
 
 A run that is finished is not trained again, one that was stopped goes on. The published score is that of the
 last point of the paper's runs, a million steps, with its full size. The bound is what preset laptop's search
