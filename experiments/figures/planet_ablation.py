@@ -1,4 +1,4 @@
-"""PlaNet Fig. 4 and 5 on the cart-pole: halves of the state, random data, and random shooting.
+"""PlaNet Fig. 4 and 5 on the cart-pole: halves of the state, overshooting, random data, random shooting.
 
     python experiments/figures/planet_ablation.py                       draws results/planet/ablation.png
     python experiments/figures/planet_ablation.py --run                 runs every variant again first
@@ -6,7 +6,7 @@
     python experiments/figures/planet_ablation.py --runs DIR            with runs in DIR
 
 Each variant is preset laptop but for what its name says, and an ordinary run, so that a stopped ablation
-goes on where it was.
+goes on where it was. RSSM is preset laptop itself, and its run that of planet_returns.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from imaginax.systems import planet
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "planet" / "ablation.json"
 RUNS = ROOT / "runs" / "planet-ablation"
-VARIANTS = ("RSSM", "GRU", "SSM", "random data", "random shooting")
+UNCHANGED = ROOT / "runs" / "planet" / "cartpole_swingup"
+VARIANTS = ("RSSM", "GRU", "SSM", "overshooting", "random data", "random shooting")
 RECENT = 10  # episodes of the running mean
 ONLY_NOISE = 100.0  # deviations: what is planned no longer matters
 
@@ -32,12 +33,15 @@ ONLY_NOISE = 100.0  # deviations: what is planned no longer matters
 def config(variant: str) -> planet.PlaNetConfig:
     """Preset laptop with one part replaced.
 
-    `GRU` has neither noise nor a divergence, as in the released code. `random data` pushes one way or the
-    other at random while it collects, and plans at the end. `random shooting` has as many candidates in all
-    as the search.
+    `GRU` has neither noise nor a divergence, as in the released code. `overshooting` reaches as far as a
+    sequence, with the weight of the divergence. `random data` pushes one way or the other at random while it
+    collects, and plans at the end. `random shooting` has as many candidates in all as the search.
     """
     laptop = dataclasses.replace(planet.preset("laptop", None), eval_episodes=10)
     search = laptop.planner
+    if variant == "overshooting":
+        objective = dataclasses.replace(laptop.objective, overshooting=laptop.objective.divergence)
+        return dataclasses.replace(laptop, objective=objective)
     if variant == "random data":
         return dataclasses.replace(laptop, exploration=ONLY_NOISE)
     if variant == "random shooting":
@@ -54,16 +58,21 @@ def config(variant: str) -> planet.PlaNetConfig:
     )
 
 
+def logdir(variant: str, runs: Path) -> Path:
+    """Where a variant's run is."""
+    return UNCHANGED if variant == "RSSM" else runs / variant.replace(" ", "-")
+
+
 def run(variants: list[str], runs: Path) -> None:
     """Trains variants and adds their returns to the result, whose own curve is the last one's."""
     from imaginax.runtime.run import train
 
     for name in variants:
         print(name, flush=True)
-        train(planet.make(config(name)), logdir=runs / name.replace(" ", "-"), preset="laptop, ablation")
+        train(planet.make(config(name)), logdir=logdir(name, runs), preset="laptop, ablation")
     returns: dict[str, Any] = read() if RESULT.exists() else {}
     for name in variants:
-        record = plotting.results_record(runs / name.replace(" ", "-"))
+        record = plotting.results_record(logdir(name, runs))
         returns[name] = {key: record[key] for key in ("env_steps", "return_per_seed", "wall_s", "headline")}
         plotting.write_results(RESULT, record | {"variants": returns})
 
