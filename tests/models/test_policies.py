@@ -24,8 +24,7 @@ def numbers(tree):
 
 def policy(kind):
     start = Gaussian(jnp.zeros(2), jnp.eye(2))
-    made = policies.random_policy(kind, jax.random.key(1), start, controls=2, centres=4)
-    return made._replace(weights=8 * made.weights)
+    return policies.random_policy(kind, jax.random.key(1), start, controls=2, centres=4, weight=0.8)
 
 
 @pytest.mark.parametrize("kind", ["rbf", "linear"])

@@ -104,8 +104,10 @@ def joint(policy: Policy, seen: Joint, bound: float) -> Joint:
     return Joint(jnp.concatenate([seen.mean, control.mean]), covariance, cross)
 
 
-def random_policy(kind: str, key: Array, features: Gaussian, controls: int, centres: int) -> Policy:
-    """Where policy search starts: small weights, and centres where features are thought to be.
+def random_policy(
+    kind: str, key: Array, features: Gaussian, controls: int, centres: int, weight: float
+) -> Policy:
+    """Where policy search starts: random weights, and centres where features are thought to be.
 
     Args:
         kind: `rbf` or `linear`.
@@ -113,14 +115,15 @@ def random_policy(kind: str, key: Array, features: Gaussian, controls: int, cent
         features: what is known of them.
         controls: A.
         centres: C, of an `rbf` policy.
+        weight: standard deviation of the weights.
     """
     key_centres, key_weights = jax.random.split(key)
     size = len(features.mean)
     if kind == "linear":
-        return LinearPolicy(0.1 * jax.random.normal(key_weights, (controls, size)), jnp.zeros(controls))
+        return LinearPolicy(weight * jax.random.normal(key_weights, (controls, size)), jnp.zeros(controls))
     deviation = jnp.sqrt(jnp.diagonal(features.covariance) + 1e-6)
     return RBFPolicy(
         features.mean + deviation * jax.random.normal(key_centres, (centres, size)),
-        0.1 * jax.random.normal(key_weights, (controls, centres)),
+        weight * jax.random.normal(key_weights, (controls, centres)),
         jnp.broadcast_to(jnp.log(deviation + 1.0), (controls, size)),
     )

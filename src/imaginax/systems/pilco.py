@@ -25,6 +25,7 @@ from imaginax.envs.wrappers import training_environment
 from imaginax.gaussian import Gaussian, trigonometric
 from imaginax.models import policies
 from imaginax.models.gaussian_dynamics import GaussianTask, gaussian_task, inputs, propagate
+from imaginax.models.gp import Data, in_use
 from imaginax.models.gp_fit import GPFitConfig
 from imaginax.models.gp_trials import (
     GPLearner,
@@ -45,6 +46,7 @@ from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, System, SystemState, TimeStep
 
 _STARTS = 1024  # of which the distribution of starts is estimated
+_FIRST_WEIGHT, _WEIGHT = 0.1, 1.0  # standard deviations, of the first policy's weights and of further starts'
 MOST = 10_000  # trials; an exact process of all their data has to be kept
 
 
@@ -56,6 +58,8 @@ class SearchConfig:
         policy: `rbf` or `linear`; both are squashed into the bounds.
         centres: of an `rbf` policy.
         horizon: steps of a roll-out; 0 takes a trial's.
+        starts: policies of which the best is improved: that of the last trial, and random ones that reach
+            over all that was seen. Published is 1. Where the cost is flat, a policy has no slope to follow.
         steps: of L-BFGS a trial at most, each a roll-out with its gradient.
         tolerance: relative change of the cost at which a search ends.
     """
@@ -63,13 +67,14 @@ class SearchConfig:
     policy: Literal["rbf", "linear"] = "rbf"
     centres: int = 10
     horizon: int = 0
+    starts: int = 1
     steps: int = 75
     tolerance: float = 1e-4
 
     def __post_init__(self):
         if self.policy not in ("rbf", "linear"):
             raise ConfigError(f"search.policy must be rbf or linear, got {self.policy!r}")
-        for name, least in (("centres", 1), ("horizon", 0), ("steps", 1)):
+        for name, least in (("centres", 1), ("horizon", 0), ("starts", 1), ("steps", 1)):
             if not least <= getattr(self, name) <= 100_000:
                 raise ConfigError(f"search.{name} must lie in [{least}, 100000], got {getattr(self, name)}")
         if not 0.0 <= self.tolerance < 1.0:
@@ -126,22 +131,32 @@ def make(config: PILCOConfig) -> System:
         key, key_env, key_policy = jax.random.split(key, 3)
         state, timestep = vector.init(key_env)
         features = trigonometric(starts(env), task.angles)
-        seen, controls = Gaussian(features.mean, features.covariance), task.space.shape[0]
-        policy = policies.random_policy(search.policy, key_policy, seen, controls, search.centres)
+        policy = draw(Gaussian(features.mean, features.covariance), _FIRST_WEIGHT, key_policy)
         learner = Learner(first_learner(task, capacity), policy)
         zero = jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, (), key, zero, zero)
 
+    def draw(features: Gaussian, weight: float, key) -> Policy:
+        return policies.random_policy(
+            search.policy, key, features, task.space.shape[0], search.centres, weight
+        )
+
     @one_by_one
-    def improve(posterior, policy):
+    def improve(posterior, candidates):
         cost = partial(long_term_cost, task, prepare(posterior), starts(env), search.horizon or steps)
+        best = jnp.argmin(jnp.nan_to_num(jax.lax.map(cost, candidates), nan=jnp.inf))
+        policy = jax.tree.map(lambda x: x[best], candidates)
         found = minimise(cost, policy, steps=search.steps, tolerance=search.tolerance)
         return found.point, found.value
 
     def learn(learner, memory, key):
+        key_fit, key_starts = jax.random.split(key)
         data = transitions(task, env.limits, *replay.data(memory))
-        dynamics, metrics = fit(config.fit, learner.dynamics, data, key)
-        policy, cost = improve(dynamics.posterior, learner.policy)
+        dynamics, metrics = fit(config.fit, learner.dynamics, data, key_fit)
+        keys = jax.random.split(key_starts, search.starts - 1)
+        drawn = jax.vmap(partial(draw, seen_features(task, data), _WEIGHT))(keys)
+        candidates = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), learner.policy, drawn)
+        policy, cost = improve(dynamics.posterior, candidates)
         return Learner(dynamics, policy), metrics | {"policy_cost": cost}
 
     def evaluate(state: SystemState, key):
@@ -157,6 +172,14 @@ def starts(env: Environment) -> Gaussian:
     seen = jax.vmap(env.init)(jax.random.split(jax.random.key(0), _STARTS))[1].observation
     centred = seen - seen.mean(0)
     return Gaussian(seen.mean(0), centred.T @ centred / (_STARTS - 1))
+
+
+def seen_features(task: GaussianTask, data: Data) -> Gaussian:
+    """Mean and covariance of the features of all states in use."""
+    features = data.inputs[:, : -task.space.shape[0]]
+    used = in_use(data)[:, None] / jnp.maximum(data.count, 1)
+    mean = jnp.sum(used * features, axis=0)
+    return Gaussian(mean, (used * (features - mean)).T @ (features - mean))
 
 
 def long_term_cost(
@@ -195,6 +218,9 @@ PAPER = {
     ),
 }
 
+# Around half a minute a trial on one core.
+LAPTOP = PILCOConfig(search=SearchConfig(centres=20, starts=32, steps=150, tolerance=1e-6))
+
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
 TINY = PILCOConfig(
     env="diagnostic_lqr",
@@ -215,7 +241,7 @@ def preset(name: str, env: str | None) -> PILCOConfig:
         return dataclasses.replace(TINY, env=env or TINY.env)
     env = env or "gpmpc_cartpole"
     if name == "laptop":
-        return dataclasses.replace(PILCOConfig(search=SearchConfig(centres=20)), env=env)
+        return dataclasses.replace(LAPTOP, env=env)
     return published(PAPER, name, env)
 
 
