@@ -9,6 +9,8 @@ import pytest
 
 from imaginax import envs
 from imaginax.gaussian import Gaussian
+from imaginax.models.gaussian_dynamics import gaussian_task
+from imaginax.models.gp import Data
 from imaginax.models.policies import LinearPolicy
 from imaginax.runtime.precision import precision
 from imaginax.systems import pilco
@@ -57,7 +59,18 @@ def test_the_distribution_of_starts():
     np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), [0.01, 0.01, 0.1, 0.1], rtol=0.1)
 
 
-@pytest.mark.parametrize(("field", "value"), [("centres", 0), ("steps", 0), ("tolerance", 2.0)])
+def test_further_starts_reach_over_what_was_seen_and_not_over_padding():
+    task = gaussian_task(envs.make("gpmpc_cartpole"))
+    rows = np.random.default_rng(0).normal(2.0, 3.0, (7, task.features))
+    data = Data(jnp.asarray(np.vstack([rows, 100 * np.ones((4, task.features))])), jnp.zeros((11, 4)), 7)
+    found, seen = pilco.seen_features(task, data), rows[:, :-1]
+    np.testing.assert_allclose(found.mean, seen.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(found.covariance, np.cov(seen.T, ddof=0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("centres", 0), ("starts", 0), ("steps", 0), ("tolerance", 2.0)]
+)
 def test_impossible_settings_are_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=field):
         pilco.SearchConfig(**{field: value})
