@@ -218,7 +218,7 @@ PAPER = {
     ),
 }
 
-# Around half a minute a trial on one core.
+# Some seven seconds a trial on one core.
 LAPTOP = PILCOConfig(search=SearchConfig(centres=20, starts=32, steps=400, tolerance=1e-6))
 
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
