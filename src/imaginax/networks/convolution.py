@@ -2,8 +2,8 @@
 
 On a CPU XLA's own weight gradient is a trap: inside a `lax.scan`, where training steps are, it runs some
 twenty times slower than as a matrix product, and so does a convolution whose kernel is batched by `vmap`,
-as it is for several seeds. The convolution itself is faster as matrix products while images are small and
-have many features, as boards do, and slower otherwise (benchmarks/convolution_forms.py has both). On
+as it is for several seeds. The convolution itself is often faster as matrix products while images are
+small and have many features, and slower otherwise (benchmarks/convolution_forms.py has both). On
 accelerators XLA's forms are the right ones.
 """
 
