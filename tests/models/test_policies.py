@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF
 
 from imaginax.gaussian import Gaussian, Joint
 from imaginax.models import policies
@@ -24,20 +28,33 @@ def numbers(tree):
 
 def policy(kind):
     start = Gaussian(jnp.zeros(2), jnp.eye(2))
-    return policies.random_policy(kind, jax.random.key(1), start, controls=2, centres=4, weight=0.8)
+    return policies.random_policy(kind, jax.random.key(1), start, controls=2, centres=4, size=0.8)
 
 
 @pytest.mark.parametrize("kind", ["rbf", "linear"])
 def test_preliminary_controls(kind):
     points, weights = nodes(MEAN, COVARIANCE, degree=24)
     with jax.enable_x64(True):
-        own = policy(kind)
+        own = policies.prepare(policy(kind))
         values = np.asarray(jax.vmap(lambda x: policies.preliminary(own, x))(jnp.array(points)))
         found = numbers(policies.preliminary_moments(own, jnp.array(MEAN), jnp.array(COVARIANCE)))
     mean, covariance, across = moments(points, values, weights)
     np.testing.assert_allclose(found.mean, mean, rtol=1e-8)
     np.testing.assert_allclose(found.covariance, covariance, rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(COVARIANCE @ found.gain, across, rtol=1e-7, atol=1e-10)
+
+
+def test_an_rbf_policy_is_the_mean_of_a_gaussian_process():
+    """Oracle: scikit-learn's, for each control."""
+    points = np.random.default_rng(0).normal(size=(5, 2))
+    with jax.enable_x64(True):
+        own = numbers(policy("rbf"))
+        prepared = policies.prepare(jax.tree.map(jnp.asarray, own))
+        found = np.asarray(jax.vmap(partial(policies.preliminary, prepared))(jnp.asarray(points)))
+    for control, (targets, lengthscales) in enumerate(zip(own.targets, own.log_lengthscales, strict=True)):
+        kernel = RBF(np.exp(lengthscales), length_scale_bounds="fixed")
+        process = GaussianProcessRegressor(kernel, alpha=1e-4, optimizer=None).fit(own.centres, targets)
+        np.testing.assert_allclose(found[:, control], process.predict(points), rtol=1e-7)
 
 
 def test_squashed_controls():
@@ -69,7 +86,7 @@ def test_a_linear_policy_without_squashing_gives_a_joint_covariance_that_is_exac
 def test_the_joint_distribution_is_symmetric_and_has_no_negative_variance():
     with jax.enable_x64(True):
         seen = Joint(jnp.array(MEAN), jnp.array(COVARIANCE), jnp.array(COVARIANCE))
-        found = numbers(policies.joint(policy("rbf"), seen, 2.0))
+        found = numbers(policies.joint(policies.prepare(policy("rbf")), seen, 2.0))
     assert found.cross.shape == (2, 4)
     np.testing.assert_allclose(found.covariance, found.covariance.T, atol=1e-15)
     assert np.linalg.eigvalsh(found.covariance).min() > -1e-12

@@ -1,6 +1,6 @@
 """PILCO's policies with the moments of their controls at Gaussian beliefs (Deisenroth & Rasmussen 2011).
 
-A preliminary policy, linear or a sum of squared exponentials of the features, is squashed into the bounds by
+A preliminary policy, linear or the mean of a Gaussian process of the features, is squashed into the bounds by
 
     u = bound (9 sin p + sin 3 p) / 8
 
@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from imaginax.gaussian import Gaussian, Joint, linear, trigonometric
+from imaginax.models.factors import factorise, solve_and_inverse
 from imaginax.models.moments import Moments, spread
 
 
@@ -28,7 +29,20 @@ class LinearPolicy(NamedTuple):
 
 
 class RBFPolicy(NamedTuple):
-    """p_a = sum_i w_ai exp(-(x - c_i)' L_a^-2 (x - c_i) / 2)."""
+    """The mean of a Gaussian process of C observations, which are the parameters (PILCO's released `congp`).
+
+    p_a(x) = k_a(x, c) (k_a(c, c) + 0.01^2 I)^-1 t_a, with k_a(x, y) = exp(-(x - y)' L_a^-2 (x - y) / 2).
+    Targets t are controls at the centres, so that a search moves them, and not the weights of
+    overlapping kernels, most of which cancel.
+    """
+
+    centres: Float[Array, "C F"]
+    targets: Float[Array, "A C"]
+    log_lengthscales: Float[Array, "A F"]
+
+
+class Kernels(NamedTuple):
+    """p_a = sum_i w_ai k_a(x, c_i): an `RBFPolicy` whose weights are worked out."""
 
     centres: Float[Array, "C F"]
     weights: Float[Array, "A C"]
@@ -36,9 +50,29 @@ class RBFPolicy(NamedTuple):
 
 
 Policy = LinearPolicy | RBFPolicy
+Prepared = LinearPolicy | Kernels
+
+_NOISE = 0.01  # of the targets, as in the released code
 
 
-def preliminary(policy: Policy, features: Float[Array, "F"]) -> Float[Array, "A"]:
+def prepare(policy: Policy) -> Prepared:
+    """The policy with what does not depend on the features."""
+    if isinstance(policy, LinearPolicy):
+        return policy
+    weights = jax.vmap(_weights, (None, 0, 0))(*policy)
+    return Kernels(policy.centres, weights, policy.log_lengthscales)
+
+
+def _weights(
+    centres: Float[Array, "C F"], targets: Float[Array, "C"], log_lengthscales: Float[Array, "F"]
+) -> Float[Array, "C"]:
+    scaled = centres * jnp.exp(-log_lengthscales)
+    squares = jnp.sum((scaled[:, None] - scaled) ** 2, axis=-1)
+    factor = factorise(jnp.exp(-squares / 2) + _NOISE**2 * jnp.eye(len(centres)))
+    return solve_and_inverse(factor.cholesky, targets)[0]
+
+
+def preliminary(policy: Prepared, features: Float[Array, "F"]) -> Float[Array, "A"]:
     """P at known features."""
     if isinstance(policy, LinearPolicy):
         return policy.weights @ features + policy.offset
@@ -46,8 +80,10 @@ def preliminary(policy: Policy, features: Float[Array, "F"]) -> Float[Array, "A"
     return jnp.sum(policy.weights * jnp.exp(-jnp.sum(scaled**2, axis=-1) / 2), axis=-1)
 
 
-def preliminary_moments(policy: Policy, mean: Float[Array, "F"], covariance: Float[Array, "F F"]) -> Moments:
-    """Mean, covariance and gain of p at uncertain features; those of a Gaussian process without variance."""
+def preliminary_moments(
+    policy: Prepared, mean: Float[Array, "F"], covariance: Float[Array, "F F"]
+) -> Moments:
+    """Mean, covariance and gain of p at uncertain features; those of a Gaussian process's mean."""
     if isinstance(policy, LinearPolicy):
         joint = linear(Gaussian(mean, covariance), policy.weights, policy.offset)
         return Moments(joint.mean, joint.covariance, policy.weights.T)
@@ -95,7 +131,7 @@ def squashed_moments(moments: Moments, bound: float) -> Moments:
     return Moments(found.mean, found.covariance, moments.gain * slope)
 
 
-def joint(policy: Policy, seen: Joint, bound: float) -> Joint:
+def joint(policy: Prepared, seen: Joint, bound: float) -> Joint:
     """The joint distribution of features and the policy's controls, where the features are normal."""
     control = squashed_moments(preliminary_moments(policy, seen.mean, seen.covariance), bound)
     across = seen.covariance @ control.gain
@@ -105,9 +141,9 @@ def joint(policy: Policy, seen: Joint, bound: float) -> Joint:
 
 
 def random_policy(
-    kind: str, key: Array, features: Gaussian, controls: int, centres: int, weight: float
+    kind: str, key: Array, features: Gaussian, controls: int, centres: int, size: float
 ) -> Policy:
-    """Where policy search starts: random weights, and centres where features are thought to be.
+    """Where policy search starts: random weights or targets, and centres where features are thought to be.
 
     Args:
         kind: `rbf` or `linear`.
@@ -115,15 +151,15 @@ def random_policy(
         features: what is known of them.
         controls: A.
         centres: C, of an `rbf` policy.
-        weight: standard deviation of the weights.
+        size: standard deviation of weights and targets.
     """
     key_centres, key_weights = jax.random.split(key)
-    size = len(features.mean)
+    width = len(features.mean)
     if kind == "linear":
-        return LinearPolicy(weight * jax.random.normal(key_weights, (controls, size)), jnp.zeros(controls))
+        return LinearPolicy(size * jax.random.normal(key_weights, (controls, width)), jnp.zeros(controls))
     deviation = jnp.sqrt(jnp.diagonal(features.covariance) + 1e-6)
     return RBFPolicy(
-        features.mean + deviation * jax.random.normal(key_centres, (centres, size)),
-        weight * jax.random.normal(key_weights, (controls, centres)),
-        jnp.broadcast_to(jnp.log(deviation + 1.0), (controls, size)),
+        features.mean + deviation * jax.random.normal(key_centres, (centres, width)),
+        size * jax.random.normal(key_weights, (controls, centres)),
+        jnp.broadcast_to(jnp.log(deviation + 1.0), (controls, width)),
     )

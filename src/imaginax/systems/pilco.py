@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from imaginax import envs
 from imaginax.data.replay import item_replay
@@ -46,7 +46,10 @@ from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, System, SystemState, TimeStep
 
 _STARTS = 1024  # of which the distribution of starts is estimated
-_FIRST_WEIGHT, _WEIGHT = 0.1, 1.0  # standard deviations, of the first policy's weights and of further starts'
+_FIRST_SIZE, _SIZE = (
+    0.1,
+    1.0,
+)  # standard deviations, of the first policy's weights or targets and of further starts'
 MOST = 10_000  # trials; an exact process of all their data has to be kept
 
 
@@ -58,9 +61,9 @@ class SearchConfig:
         policy: `rbf` or `linear`; both are squashed into the bounds.
         centres: of an `rbf` policy.
         horizon: steps of a roll-out; 0 takes a trial's.
-        starts: policies of which the best is improved: that of the last trial, and random ones that reach
-            over all that was seen. Published is 1. Where the cost is flat, a policy has no slope to follow.
-        steps: of L-BFGS a trial at most, each a roll-out with its gradient.
+        starts: the policy of the last trial and random ones that reach over all that was seen. Searches begin
+            at the former and at the best of the latter, and the better result is kept. Published is 1.
+        steps: of L-BFGS in a search at most, each a roll-out with its gradient.
         tolerance: relative change of the cost at which a search ends.
     """
 
@@ -131,32 +134,32 @@ def make(config: PILCOConfig) -> System:
         key, key_env, key_policy = jax.random.split(key, 3)
         state, timestep = vector.init(key_env)
         features = trigonometric(starts(env), task.angles)
-        policy = draw(Gaussian(features.mean, features.covariance), _FIRST_WEIGHT, key_policy)
+        policy = draw(Gaussian(features.mean, features.covariance), _FIRST_SIZE, key_policy)
         learner = Learner(first_learner(task, capacity), policy)
         zero = jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, (), key, zero, zero)
 
-    def draw(features: Gaussian, weight: float, key) -> Policy:
-        return policies.random_policy(
-            search.policy, key, features, task.space.shape[0], search.centres, weight
-        )
+    def draw(features: Gaussian, size: float, key) -> Policy:
+        return policies.random_policy(search.policy, key, features, task.space.shape[0], search.centres, size)
 
     @one_by_one
-    def improve(posterior, candidates):
+    def improve(posterior, last, drawn):
         cost = partial(long_term_cost, task, prepare(posterior), starts(env), search.horizon or steps)
-        best = jnp.argmin(jnp.nan_to_num(jax.lax.map(cost, candidates), nan=jnp.inf))
-        policy = jax.tree.map(lambda x: x[best], candidates)
-        found = minimise(cost, policy, steps=search.steps, tolerance=search.tolerance)
-        return found.point, found.value
+        begin = jax.tree.map(lambda x: x[None], last)
+        if search.starts > 1:
+            best = _lowest(jax.lax.map(cost, drawn), drawn)
+            begin = jax.tree.map(lambda x, y: jnp.stack([x, y]), last, best)
+        descend = partial(minimise, cost, steps=search.steps, tolerance=search.tolerance)
+        found = jax.lax.map(descend, begin)
+        return _lowest(found.value, (found.point, found.value))
 
     def learn(learner, memory, key):
         key_fit, key_starts = jax.random.split(key)
         data = transitions(task, env.limits, *replay.data(memory))
         dynamics, metrics = fit(config.fit, learner.dynamics, data, key_fit)
         keys = jax.random.split(key_starts, search.starts - 1)
-        drawn = jax.vmap(partial(draw, seen_features(task, data), _WEIGHT))(keys)
-        candidates = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), learner.policy, drawn)
-        policy, cost = improve(dynamics.posterior, candidates)
+        drawn = jax.vmap(partial(draw, seen_features(task, data), _SIZE))(keys)
+        policy, cost = improve(dynamics.posterior, learner.policy, drawn)
         return Learner(dynamics, policy), metrics | {"policy_cost": cost}
 
     def evaluate(state: SystemState, key):
@@ -165,6 +168,12 @@ def make(config: PILCOConfig) -> System:
 
     plan = schedule(config.trials, 0, env)
     return System("pilco", config, vector, replay, init, act, learn, record, evaluate, plan, float64=True)
+
+
+def _lowest(values: Float[Array, "N"], tree: PyTree) -> PyTree:
+    """The rows of the lowest value; one that is not a number counts as infinite."""
+    best = jnp.argmin(jnp.nan_to_num(values, nan=jnp.inf))
+    return jax.tree.map(lambda x: x[best], tree)
 
 
 def starts(env: Environment) -> Gaussian:
@@ -186,10 +195,11 @@ def long_term_cost(
     task: GaussianTask, gp: Prepared, start: Gaussian, horizon: int, policy: Policy
 ) -> Float[Array, ""]:
     """Sum of expected costs of a roll-out under the policy (eq. 2)."""
+    prepared = policies.prepare(policy)
 
     def advance(belief: Gaussian, _):
         seen = trigonometric(belief, task.angles)
-        both = policies.joint(policy, seen, task.space.high)
+        both = policies.joint(prepared, seen, task.space.high)
         following = propagate(gp, belief, both)
         return following, task.cost(belief, both.mean[-task.space.shape[0] :], following)
 
@@ -200,7 +210,7 @@ def _act(task: GaussianTask, learner: Learner, carry, timestep: TimeStep, key: A
     del key
     nothing = jnp.zeros((*timestep.observation.shape[:-1], 0), timestep.observation.dtype)
     features = inputs(task, timestep.observation, nothing)
-    wanted = jax.vmap(partial(policies.preliminary, learner.policy))(features)
+    wanted = jax.vmap(partial(policies.preliminary, policies.prepare(learner.policy)))(features)
     return carry, policies.squash(wanted, task.space.high), {}
 
 
