@@ -2,6 +2,7 @@
 
     python experiments/figures/gpdm_missing.py                          draws results/gpdm/missing.png
     python experiments/figures/gpdm_missing.py --motion DIR/07_01.amc   fits first; also docs/gpdm_missing.gif
+    python experiments/figures/gpdm_missing.py --motion FILE --models 'GPLVM, Z = 3'    fits only some
 
 The motion and its skeleton (the .asf file in the same folder) come from mocap.cs.cmu.edu. Every second of its
 first 260 frames is kept, in 50 channels; RMSE is over all channels of the missing frames, in their units.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +45,18 @@ MODELS: dict[str, dict[str, Any]] = {
     "MAP, Z = 3": PREDICTED | {"model": GPDMConfig()},
     "B-GPDM, Z = 3, straight lines": STRAIGHT | {"model": GPDMConfig(balanced=True)},
     "GPLVM, Z = 3": STRAIGHT | {"model": GPDMConfig(dynamics="none")},
+    "two-stage, Z = 3": PREDICTED | {"model": GPDMConfig(), "method": "two_stage"},
 }
 SHOWN = ("lfemur.rx", "ltibia.rx", "rhumerus.rx", "root.ry")
 
 
-def measure(motion: Path) -> None:
-    """Fits every model to every gap, and writes what came of it after each."""
+def measure(motion: Path, models: Sequence[str]) -> None:
+    """Fits models to every gap, and writes what came of it after each; other models' rows stay."""
     base = gpdm.GPDMSystemConfig(motion=str(motion))
     skeleton, prepared = gpdm.prepared_motion(base)
     truth = prepared.values + prepared.mean
     columns = [prepared.names.index(name) for name in SHOWN]
+    before = read_json(RESULT)["gaps"] if RESULT.exists() else {}
     found: dict[str, Any] = {"truth": dict(zip(SHOWN, truth[:, columns].T.round(3).tolist(), strict=True))}
     record = describe(gpdm.make(base), preset=None, seeds=1, seed=0)
     record["config"]["motion"] = motion.name
@@ -63,10 +67,10 @@ def measure(motion: Path) -> None:
         rows = {
             name: {"rmse": gaps.rmse(truth, fill(truth, missing), missing)} for name, fill in FILLS.items()
         }
-        found[f"{gap[0]}-{gap[1]}"] = rows
-    for name, changes in MODELS.items():
+        found[f"{gap[0]}-{gap[1]}"] = before.get(f"{gap[0]}-{gap[1]}", {}) | rows
+    for name in models:
         for gap in GAPS:
-            frames, numbers = _fit(dataclasses.replace(base, missing=gap, **changes))
+            frames, numbers = _fit(dataclasses.replace(base, missing=gap, **MODELS[name]))
             numbers["shown"] = frames[slice(*gap)][:, columns].T.round(3).tolist()
             found[f"{gap[0]}-{gap[1]}"][name] = numbers
             print(gap, name, {key: number for key, number in numbers.items() if key != "shown"}, flush=True)
@@ -149,7 +153,8 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--motion", type=Path, help="07_01.amc, with its .asf file beside it")
+    parser.add_argument("--models", nargs="*", choices=MODELS, metavar="MODEL", help="default: all")
     options = parser.parse_args()
     if options.motion:
-        measure(options.motion)
+        measure(options.motion, options.models or list(MODELS))
     print(draw())
