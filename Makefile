@@ -32,13 +32,15 @@ test: $(STAMP) ## the quick tests; TESTS=tests/envs for a part of them
 test-all: $(STAMP) ## all tests, with those that take long
 	$(BIN)/python -m pytest -q -n $(WORKERS) --durations=10 $(TESTS)
 
-# Without tests/contract, which takes many minutes: what it promises is checked with the locked releases alone.
+# A short lane. What takes long (tests/contract, tests/arena) or reads no more than text (tests/docs, notebooks,
+# style) is checked with the locked releases alone.
+LOCKED_ALONE := contract arena docs test_notebooks.py test_style.py
 test-newest: ## the quick tests on python 3.12 with the newest releases that pyproject.toml allows
 	@test -n "$(NEWEST_PYTHON)" || { echo "No python3.12 here: name one with NEWEST_PYTHON=..." >&2; exit 1; }
 	"$(NEWEST_PYTHON)" -m venv --clear .venv-newest
 	.venv-newest/bin/$(INSTALL) -e ".[brax,chess,connect-four,control,export,gym,test]"
 	.venv-newest/bin/python -m pytest -q -n $(WORKERS) -m "not slow" \
-		-W default::DeprecationWarning --ignore tests/contract $(TESTS)
+		-W default::DeprecationWarning $(LOCKED_ALONE:%=--ignore tests/%) $(TESTS)
 
 newest-python:
 	@echo "$(NEWEST_PYTHON)"

@@ -289,10 +289,11 @@ PAPER = {env: PlaNetConfig(env=env, action_repeat=repeats) for env, repeats in P
 LAPTOP = PlaNetConfig(
     image=32,
     episodes=240,
-    batch_size=16,
+    batch_size=8,
     sequence=25,
     memory=62_000,
-    model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=8, hidden=(100, 100)),
+    adam_epsilon=1e-8,
+    model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=16, hidden=(100, 100)),
     objective=ObjectiveConfig(divergence=0.05, free_nats=0.0),  # see docs/planet.md: small images
     planner=ShootingConfig("clipped_cem", 12, population=100, iterations=5, elites=10),
 )
