@@ -77,7 +77,7 @@ def draw_panels(
     if not shown:
         return None
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(5 * len(shown) + 1, 4), layout="constrained")
+        figure = Figure(figsize=(5 * len(shown) + 1, 4.8), layout="constrained")
         panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
         for axes, env in zip(panels, shown, strict=True):
             for method, record in available(env).items():
@@ -89,7 +89,7 @@ def draw_panels(
                     axes.errorbar(range(len(rate)), rate, error, marker="o", capsize=3, label=line)
             axes.axhline(0.9, color="#888888", linestyle="--", linewidth=1)
             axes.set(title=titles[env], xlabel="trial (3 s each, the first is random)", ylim=(-0.05, 1.1))
-            axes.legend(loc="best")
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=9)
         panels[0].set_ylabel("success rate")
         path = RESULTS / name
         figure.savefig(path)
