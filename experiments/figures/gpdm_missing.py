@@ -46,6 +46,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "B-GPDM, Z = 3, straight lines": STRAIGHT | {"model": GPDMConfig(balanced=True)},
     "GPLVM, Z = 3": STRAIGHT | {"model": GPDMConfig(dynamics="none")},
     "two-stage, Z = 3": PREDICTED | {"model": GPDMConfig(), "method": "two_stage"},
+    "two-stage, Z = 3, straight lines": STRAIGHT | {"model": GPDMConfig(), "method": "two_stage"},
 }
 SHOWN = ("lfemur.rx", "ltibia.rx", "rhumerus.rx", "root.ry")
 
@@ -129,7 +130,7 @@ def draw() -> Path:
         )
         bars.invert_yaxis()
         bars.set_xlim(0, 14)
-        bars.legend(loc="center right", bbox_to_anchor=(1.0, 0.36))
+        bars.legend(ncols=2, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         first, end = GAPS[1]
         rows = record[f"{first}-{end}"]
         for number, (axes, name) in enumerate(zip(right.subplots(4, 1, sharex=True), SHOWN, strict=True)):
