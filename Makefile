@@ -32,8 +32,7 @@ test: $(STAMP) ## the quick tests; TESTS=tests/envs for a part of them
 test-all: $(STAMP) ## all tests, with those that take long
 	$(BIN)/python -m pytest -q -n $(WORKERS) --durations=10 $(TESTS)
 
-# A short lane. What takes long (tests/contract, tests/arena) or reads no more than text (tests/docs, notebooks,
-# style) is checked with the locked releases alone.
+# A short lane: these are checked with the locked releases alone.
 LOCKED_ALONE := contract arena docs test_notebooks.py test_style.py
 test-newest: ## the quick tests on python 3.12 with the newest releases that pyproject.toml allows
 	@test -n "$(NEWEST_PYTHON)" || { echo "No python3.12 here: name one with NEWEST_PYTHON=..." >&2; exit 1; }

@@ -61,7 +61,7 @@ def measure(motion: Path, models: Sequence[str]) -> None:
     found: dict[str, Any] = {"truth": dict(zip(SHOWN, truth[:, columns].T.round(3).tolist(), strict=True))}
     record = describe(gpdm.make(base), preset=None, seeds=1, seed=0)
     record["config"]["motion"] = motion.name
-    record |= {"commit": plotting.commit(), "jax": jax.__version__, "channels": SHOWN, "gaps": found}
+    record |= {"channels": SHOWN, "gaps": found}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     for gap in GAPS:
         missing = gaps.gap(len(truth), *gap)
@@ -98,6 +98,7 @@ def _fit(config: gpdm.GPDMSystemConfig) -> tuple[np.ndarray, dict[str, Any]]:
             after[stage.name] = gaps.rmse(truth, np.asarray(learner.frames), missing)
         frames = np.asarray(learner.frames)
     numbers = {"rmse": after["whole"], "rmse_after": after, "rmse_seen": gaps.rmse(truth, frames, ~missing)}
+    numbers |= {"commit": plotting.commit(), "jax": jax.__version__}
     return frames, numbers | {"energy": energies[-1], "wall_s": round(time.monotonic() - began, 1)}
 
 

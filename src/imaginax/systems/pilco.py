@@ -46,10 +46,8 @@ from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, System, SystemState, TimeStep
 
 _STARTS = 1024  # of which the distribution of starts is estimated
-_FIRST_SIZE, _SIZE = (
-    0.1,
-    1.0,
-)  # standard deviations, of the first policy's weights or targets and of further starts'
+_FIRST_SIZE = 0.1  # standard deviation of the first policy's weights or targets
+_SIZE = 1.0  # and of those of random policies
 MOST = 10_000  # trials; an exact process of all their data has to be kept
 
 
@@ -228,7 +226,7 @@ PAPER = {
     ),
 }
 
-# Better searches than the published; ten to forty seconds a trial on one core.
+# Longer searches than the published; on the cart-pole ten to forty seconds a trial on one core.
 LAPTOP = PILCOConfig(search=SearchConfig(centres=20, starts=32, steps=400, tolerance=1e-6))
 LAPTOP_CENTRES = {"gpmpc_double_pendulum": 50, "gpmpc_double_pendulum_wall": 50}
 
