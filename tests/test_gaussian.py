@@ -42,6 +42,32 @@ def test_no_angles_leave_the_state_as_it_is():
         np.testing.assert_array_equal(part, belief.covariance)
 
 
+@pytest.mark.parametrize("precision, variance", [(jnp.float32, 100.0), (jnp.float64, 900.0)])
+def test_angles_of_which_only_the_difference_is_known(precision, variance):
+    """cov(sin a, sin b) is then E[cos(a - b)] / 2; exp(variance) overflows."""
+    away, width = 0.5, 0.3
+    with jax.enable_x64(True):
+        covariance = jnp.array([[variance, variance], [variance, variance + width**2]], precision)
+        found = trigonometric(Gaussian(jnp.array([0.2, 0.2 - away], precision), covariance), (0, 1))
+    expected = np.exp(-(width**2) / 2) / 2 * np.array([np.cos(away), np.sin(away)])
+    sin_a, sin_b, cos_b = 0, 2, 3
+    np.testing.assert_allclose(found.covariance[sin_a, [sin_b, cos_b]], expected, rtol=2e-5)
+    np.testing.assert_allclose(np.diagonal(found.covariance), 0.5, rtol=1e-6)
+
+
+def test_slope_in_a_covariance_that_is_zero():
+    """d cov(sin a, sin b) / d cov(a, b) is E[cos a] E[cos b] there."""
+    mean, variance = jnp.array(MEAN), np.array([0.4, 0.5, 0.6])
+
+    def of_sines(between):
+        covariance = jnp.diag(jnp.array(variance)).at[0, 2].set(between).at[2, 0].set(between)
+        return trigonometric(Gaussian(mean, covariance), (0, 2)).covariance[1, 3]
+
+    expected = np.prod(np.cos(MEAN[[0, 2]]) * np.exp(-variance[[0, 2]] / 2))
+    np.testing.assert_allclose(jax.grad(of_sines)(0.0), expected, rtol=1e-5)
+    np.testing.assert_allclose(jax.grad(of_sines)(1e-4), expected, rtol=1e-3)
+
+
 @pytest.mark.parametrize("offset", [0.0, 2.0])
 def test_linear_functions(offset):
     matrix = np.array([[1.0, 2, 0], [0, -1, 3]])

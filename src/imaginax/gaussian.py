@@ -89,7 +89,7 @@ def trigonometric(belief: Gaussian, angles: Sequence[int]) -> Joint:
     sine, cosine = damping * jnp.sin(mean[at]), damping * jnp.cos(mean[at])
     of_angles = covariance[:, at]
     cross = jnp.stack([of_angles * cosine, -of_angles * sine], axis=-1).reshape(-1, size)
-    block = _trigonometric_block(mean[at], of_angles[at], damping)
+    block = _trigonometric_block(mean[at], of_angles[at])
     kept = covariance[np.ix_(others, others)]
     both = cross[np.asarray(others, int)]
     return Joint(
@@ -99,16 +99,23 @@ def trigonometric(belief: Gaussian, angles: Sequence[int]) -> Joint:
     )
 
 
-def _trigonometric_block(
-    mean: Float[Array, "K"], covariance: Float[Array, "K K"], damping: Float[Array, "K"]
-) -> Float[Array, "2*K 2*K"]:
+def _trigonometric_block(mean: Float[Array, "K"], covariance: Float[Array, "K K"]) -> Float[Array, "2*K 2*K"]:
     """Covariance of (sin 1, cos 1, sin 2, cos 2, ...)."""
     size = 2 * mean.shape[0]
-    half = damping[:, None] * damping / 2
-    alike, unlike = half * jnp.expm1(covariance), half * jnp.expm1(-covariance)
+    variance = jnp.diagonal(covariance)
+    damping = -(variance[:, None] + variance) / 2
+    alike, unlike = _damped_expm1(covariance, damping) / 2, _damped_expm1(-covariance, damping) / 2
     difference, total = mean[:, None] - mean, mean[:, None] + mean
     sin_sin = alike * jnp.cos(difference) - unlike * jnp.cos(total)
     cos_cos = alike * jnp.cos(difference) + unlike * jnp.cos(total)
     sin_cos = alike * jnp.sin(difference) + unlike * jnp.sin(total)
     rows = jnp.stack([jnp.stack([sin_sin, sin_cos], -1), jnp.stack([sin_cos.T, cos_cos], -1)], axis=1)
     return rows.reshape(size, size)  # [angle, sin or cos, angle, sin or cos]
+
+
+def _damped_expm1(x: Float[Array, "K K"], damping: Float[Array, "K K"]) -> Float[Array, "K K"]:
+    """(exp(x) - 1) exp(damping), where damping <= -|x|: finite also where exp(x) is not."""
+    above, below = jnp.where(x > 0, x, 0), jnp.where(x > 0, 0, x)
+    return jnp.where(
+        x > 0, -jnp.expm1(-above) * jnp.exp(above + damping), jnp.expm1(below) * jnp.exp(damping)
+    )
