@@ -162,6 +162,23 @@ def _of(stats):
     return Belief(stats.mean, stats.mean, stats)
 
 
+def test_the_divergence_is_balanced_as_in_dreamerv2():
+    """alpha KL(sg[q] || p) + (1 - alpha) KL(q || sg[p]) of unit normals, whose means the parameters are."""
+    alpha, means = 0.8, {"prior": 0.3, "posterior": 1.1}
+    model = linear().rssm._replace(
+        predict=lambda params, before, action, key: belief(0 * action + params["prior"], 1.0, key),
+        correct=lambda params, prior, seen, key: belief(0 * seen + params["posterior"], 1.0, key),
+    )
+    networks = linear()._replace(rssm=model, decode=lambda params, belief: jnp.zeros((1, 2, 1)))
+    config = dataclasses.replace(BARE, divergence=1 - alpha, prior=2 * alpha - 1)
+    one_step = jax.tree.map(lambda x: x[:2, :1], data(ONE))
+    loss = lambda means: latent.loss(networks, config, means, one_step, jax.random.key(0))[0]  # noqa: E731
+    slope = jax.grad(loss)(means)
+    apart = means["posterior"] - means["prior"]
+    assert slope["prior"] == pytest.approx(-alpha * apart, rel=1e-5)
+    assert slope["posterior"] == pytest.approx((1 - alpha) * apart, rel=1e-5)
+
+
 def test_the_other_terms():
     config = dataclasses.replace(BARE, reward=10.0, standard=0.5)
     metrics = found(config, ONE)

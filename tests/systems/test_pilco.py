@@ -68,6 +68,13 @@ def test_further_starts_reach_over_what_was_seen_and_not_over_padding():
     np.testing.assert_allclose(found.covariance, np.cov(seen.T, ddof=0), rtol=1e-4, atol=1e-4)
 
 
+def test_of_several_searches_the_best_is_kept():
+    """A search that found no number is never the best."""
+    policies = {"targets": jnp.arange(6.0).reshape(3, 2)}
+    found = pilco._lowest(jnp.array([7.0, jnp.nan, 3.0]), policies)
+    np.testing.assert_array_equal(found["targets"], [4.0, 5.0])
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("centres", 0), ("starts", 0), ("steps", 0), ("tolerance", 2.0)]
 )

@@ -30,6 +30,8 @@ class ObjectiveConfig:
         reward: of the reward's error.
         divergence: of KL(posterior || prior).
         free_nats: of every step, that a divergence may have for nothing.
+        prior: further weight of KL(stop_gradient(posterior) || prior), which draws the prior alone: with
+            divergence (1 - alpha) beta and prior (2 alpha - 1) beta together are DreamerV2's balanced KL.
         overshooting: of latent overshooting; 0 leaves it out.
         distance: the largest of overshooting.
         standard: of KL(posterior || standard normal), the global prior; 0 leaves it out.
@@ -38,6 +40,7 @@ class ObjectiveConfig:
     reward: float = 10.0
     divergence: float = 1.0
     free_nats: float = 3.0
+    prior: float = 0.0
     overshooting: float = 0.0
     distance: int = 50
     standard: float = 0.0
@@ -45,7 +48,7 @@ class ObjectiveConfig:
     def __post_init__(self):
         if not 1 <= self.distance <= 10_000:
             raise ConfigError(f"objective.distance must lie in [1, 10000], got {self.distance}")
-        for name in ("reward", "divergence", "free_nats", "overshooting", "standard"):
+        for name in ("reward", "divergence", "free_nats", "prior", "overshooting", "standard"):
             if not 0.0 <= getattr(self, name) <= 1e6:
                 raise ConfigError(f"objective.{name} must lie in [0, 1e6], got {getattr(self, name)}")
 
@@ -93,6 +96,9 @@ def loss(
         "reward_loss": config.reward * half_square(networks.reward(params, posteriors) - data.reward),
         "divergence_loss": config.divergence * divergence(posteriors, priors, free_nats=config.free_nats),
     }
+    if config.prior:
+        targets = jax.lax.stop_gradient(posteriors)
+        terms["prior_loss"] = config.prior * divergence(targets, priors, free_nats=config.free_nats)
     if config.standard:
         terms["standard_loss"] = config.standard * latents.kl(
             posteriors.stats, latents.standard(posteriors.stats)

@@ -294,7 +294,7 @@ LAPTOP = PlaNetConfig(
     memory=62_000,
     adam_epsilon=1e-8,
     model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=16, hidden=(100, 100)),
-    objective=ObjectiveConfig(divergence=0.05, free_nats=0.0),  # see docs/planet.md: small images
+    objective=ObjectiveConfig(divergence=0.02, free_nats=0.0, prior=0.2),  # see docs/planet.md
     planner=ShootingConfig("clipped_cem", 12, population=100, iterations=5, elites=10),
 )
 
