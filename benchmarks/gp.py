@@ -11,20 +11,15 @@ of a large matrix product timed beside every repeat. Prints a table and writes r
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
-import jax.numpy as jnp
+from peers import reported
 
 from imaginax.models import gp
-from imaginax.runtime import plotting
+from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.run_directory import write_json
 
@@ -34,27 +29,19 @@ ROWS, FEATURES, OUTPUTS = 500, 6, 4
 SIZE = 4096  # of the matrix product that stands for the machine's limit
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """Of one call, its result waited for."""
-    start = time.perf_counter()
-    jax.block_until_ready(call())
-    return time.perf_counter() - start
-
-
 def measure(repeats: int) -> dict[str, float]:
     """Times the value and gradient beside the matrix product."""
-    key_x, key_y, key_a = jax.random.split(jax.random.key(0), 3)
+    key_x, key_y = jax.random.split(jax.random.key(0))
     data = gp.Data(
         jax.random.normal(key_x, (ROWS, FEATURES)), jax.random.normal(key_y, (ROWS, OUTPUTS)), ROWS
     )
     start = gp.initial(("se",), OUTPUTS, FEATURES)
     program = compiled(jax.value_and_grad(lambda h: gp.log_likelihood(h, data).sum()), start)
-    a, b = jax.random.normal(key_a, (2, SIZE, SIZE))
-    product = jax.jit(jnp.matmul)
+    product = bench.matrix_product(SIZE)
     taken, rates = [], []
     for _ in range(repeats + 1):
-        rates.append(2.0 * SIZE**3 / seconds(lambda: product(a, b)))
-        taken.append(statistics.median(seconds(lambda: program.call(start)) for _ in range(5)))
+        rates.append(2.0 * SIZE**3 / bench.seconds(product))
+        taken.append(statistics.median(bench.seconds(lambda: program.call(start)) for _ in range(5)))
     taken, rates = taken[1:], rates[1:]
     flops = OUTPUTS * float(ROWS) ** 3
     fractions = [flops / second / rate for second, rate in zip(taken, rates, strict=True)]
@@ -68,31 +55,19 @@ def measure(repeats: int) -> dict[str, float]:
     }
 
 
-def measure_peers(python: str) -> dict[str, dict[str, Any]]:
-    """What benchmarks/peers/gp_libraries.py reports, run by an interpreter that has them."""
-    script = Path(__file__).parent / "peers" / "gp_libraries.py"
-    output = subprocess.run([python, str(script)], capture_output=True, text=True, check=True).stdout
-    rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    return {row["what"]: row for row in rows}
-
-
 def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peer", help="a python that has GPyTorch and GPJax")
     options = parser.parse_args()
-    peers = measure_peers(options.peer) if options.peer else {}
+    peers = reported.rows(options.peer, "gp_libraries.py") if options.peer else {}
     row, load = measure(options.repeats), os.getloadavg()
     print(f"{'':<12}{'median ms':>11}{'fastest ms':>12}")
     for name, times in {"imaginax": row, **peers}.items():
         print(f"{name:<12}{1e3 * times['seconds']:>11.1f}{1e3 * times['fastest']:>12.1f}")
     print(f"of the matrix rate {row['fraction_of_matrix_rate']:.0%}; load average {load[0]:.1f}")
-    device = jax.devices()[0]
-    record = {
-        "commit": plotting.commit(),
-        "jax": jax.__version__,
-        "device": {"platform": device.platform, "kind": device.device_kind, "cores": os.cpu_count()},
+    record = bench.machine() | {
         "load_average": load[0],
         "openblas_num_threads": os.environ.get("OPENBLAS_NUM_THREADS"),
         "repeats": options.repeats,

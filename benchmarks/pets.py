@@ -11,22 +11,19 @@ Prints a table and writes results/benchmarks/pets.json.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from peers import reported
 
 from imaginax import envs
 from imaginax.models.ensemble import input_size
 from imaginax.models.ensemble_fit import make_fit
-from imaginax.runtime import plotting
+from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import pets
@@ -95,25 +92,16 @@ def programs() -> dict[str, Program]:
     }
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """Of one call, its result waited for."""
-    start = time.perf_counter()
-    jax.block_until_ready(call())
-    return time.perf_counter() - start
-
-
 def measure(repeats: int) -> dict[str, dict[str, float]]:
     """Times every program beside the matrix product."""
-    a, b = jax.random.normal(jax.random.key(0), (2, SIZE, SIZE))
-    product = jax.jit(jnp.matmul)
-    timed = programs()
-    for program in (*timed.values(), Program(lambda: product(a, b), 1, 0, 0)):
-        seconds(program.call)
+    product, timed = bench.matrix_product(SIZE), programs()
+    for program in timed.values():
+        bench.seconds(program.call)
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in timed}
     for _ in range(repeats):
         for name, program in timed.items():
-            rate = 2.0 * SIZE**3 / seconds(lambda: product(a, b))
-            rows[name].append((seconds(program.call) / program.units, rate))
+            rate = 2.0 * SIZE**3 / bench.seconds(product)
+            rows[name].append((bench.seconds(program.call) / program.units, rate))
     return {name: _row(timed[name], pairs) for name, pairs in rows.items()}
 
 
@@ -129,32 +117,20 @@ def _row(program: Program, pairs: list[tuple[float, float]]) -> dict[str, float]
     }
 
 
-def measure_peer(python: str) -> dict[str, dict[str, Any]]:
-    """What benchmarks/peers/mbrl_lib.py reports, run by an interpreter that has mbrl-lib."""
-    script = Path(__file__).parent / "peers" / "mbrl_lib.py"
-    output = subprocess.run([python, str(script)], capture_output=True, text=True, check=True).stdout
-    rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    return {row["what"]: row for row in rows}
-
-
 def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peer", help="a python that has mbrl-lib")
     options = parser.parse_args()
-    peer = measure_peer(options.peer) if options.peer else {}
+    peer = reported.rows(options.peer, "mbrl_lib.py") if options.peer else {}
     rows = measure(options.repeats)
     print(f"{'':<20}{'seconds':>10}{'of matrix rate':>16}{'mbrl-lib':>10}{'ratio':>8}")
     for name, row in rows.items():
         other = peer.get(name, {}).get("seconds")
         compared = f"{other:>10.4f}{other / row['seconds']:>8.1f}" if other else ""
         print(f"{name:<20}{row['seconds']:>10.4f}{row['fraction_of_matrix_rate']:>16.0%}{compared}")
-    device = jax.devices()[0]
-    record = {
-        "commit": plotting.commit(),
-        "jax": jax.__version__,
-        "device": {"platform": device.platform, "kind": device.device_kind, "cores": os.cpu_count()},
+    record = bench.machine() | {
         "repeats": options.repeats,
         "programs": rows,
         "mbrl_lib": peer,

@@ -18,7 +18,6 @@ import json
 import os
 import statistics
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,13 +132,6 @@ def programs() -> dict[str, Program]:
     return made
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """Of one call, its result waited for."""
-    start = time.perf_counter()
-    jax.block_until_ready(call())
-    return time.perf_counter() - start
-
-
 class Peer:
     """mbrl-lib in a process of its own."""
 
@@ -168,12 +160,12 @@ def measure(repeats: int, peer: Peer | None) -> dict[str, dict[str, Any]]:
     size = 4096
     product, timed = bench.matrix_product(size), programs()
     for program in timed.values():
-        seconds(program.call)
+        bench.seconds(program.call)
     rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in timed}
     for _ in range(repeats):
         for name, program in timed.items():
-            rate = 2.0 * size**3 / seconds(product)
-            taken = seconds(program.call) / program.units
+            rate = 2.0 * size**3 / bench.seconds(product)
+            taken = bench.seconds(program.call) / program.units
             other = peer.seconds(program.request) if peer and program.request else 0.0
             rows[name].append((taken, rate, other))
     return {name: _row(timed[name], found) for name, found in rows.items()}

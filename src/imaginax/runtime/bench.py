@@ -151,6 +151,13 @@ def matrix_product(size: int) -> Callable[[], Array]:
     return lambda: product.call(a, b)
 
 
+def seconds(call: Callable[[], Any]) -> float:
+    """Of one call, its result waited for."""
+    start = time.perf_counter()
+    jax.block_until_ready(call())
+    return time.perf_counter() - start
+
+
 def _time(
     program: Compiled, state: SystemState, product: Callable[[], Array], repeats: int
 ) -> tuple[SystemState, list[tuple[float, float]]]:
@@ -158,11 +165,9 @@ def _time(
     state, _ = jax.block_until_ready(program.call(state, _LEARNS))
     pairs, start = [], time.perf_counter()
     while len(pairs) < repeats and (not pairs or time.perf_counter() - start < ENOUGH_S):
-        before = time.perf_counter()
-        jax.block_until_ready(product())
-        between = time.perf_counter()
+        beside, begin = seconds(product), time.perf_counter()
         state, _ = jax.block_until_ready(program.call(state, _LEARNS))
-        pairs.append((time.perf_counter() - between, between - before))
+        pairs.append((time.perf_counter() - begin, beside))
     return state, pairs
 
 
