@@ -33,7 +33,7 @@ LOGDIR = ROOT / "runs" / "alphazero-elo"
 SNAPSHOTS = 12  # of a run, about
 GAMES, OPENINGS = 100, 2
 SIMULATIONS = 64  # a move of every match
-CLOSE = 60  # Elo: labels of opponents that near each other go to different sides
+CLOSE = 60  # Elo: opponents that near each other share a label
 MORE = 600  # those of AlphaZero.jl's matches, for the last network
 
 
@@ -62,7 +62,9 @@ EXPERIMENTS = {
         ("minimax:2:plain", "mcts:1000"),
         ("minimax:2", "minimax:5", "mcts:1000"),
     ),
-    "othello": Experiment("alphazero", ("random", "greedy", "minimax:2"), ("mcts:200",), chunks=48),
+    "othello": Experiment(
+        "alphazero", ("random", "greedy", "minimax:2", "mcts:200"), ("mcts:1000",), chunks=48
+    ),
     "gardner_chess": Experiment(
         "alphazero", ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"), chunks=48
     ),
@@ -182,7 +184,7 @@ def draw() -> Path:
 def _panel(axes, record) -> None:
     ratings = {row["name"]: row for row in record["ladder"]["ratings"]}
     ours = [(one["env_steps"], ratings[f"step {one['step']}"]) for one in record["snapshots"]]
-    steps = [step for step, _ in ours]
+    steps = [step / 1000 for step, _ in ours]
     (line,) = axes.plot(steps, [row["elo"] for _, row in ours], marker="o", markersize=3, label="ours")
     axes.fill_between(
         steps,
@@ -192,16 +194,18 @@ def _panel(axes, record) -> None:
         alpha=0.2,
     )
     opponents = sorted((row["elo"], name) for name, row in ratings.items() if not name.startswith("step"))
-    below, right = -np.inf, True
+    groups: list[list[str]] = []
+    below = -np.inf
     for elo, name in opponents:
         axes.axhline(elo, color="#888888", linestyle="--", linewidth=1)
-        right = not right if elo - below < CLOSE else True
-        place, side = (steps[-1], "right") if right else (steps[0], "left")
-        axes.annotate(name, (place, elo), ha=side, va="bottom", fontsize=8, color="#555555")
+        groups = [*groups[:-1], [*groups[-1], name]] if elo - below < CLOSE else [*groups, [name]]
         below = elo
+    for names in groups:
+        place = steps[-1], ratings[names[-1]]["elo"]
+        axes.annotate(", ".join(names), place, ha="right", va="bottom", fontsize=8, color="#555555")
     axes.set(
         title=f"{record['env']} ({record['system']})",
-        xlabel="moves of self-play",
+        xlabel="thousand moves of self-play",
         ylabel="Elo (random player: 0)",
     )
 

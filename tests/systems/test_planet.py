@@ -104,6 +104,21 @@ def test_images_are_seen_and_kept_in_bytes():
     assert system.schedule[1].env_steps == 1001  # that task has no published action repeat
 
 
+def test_the_learning_rate_falls_to_zero_in_the_last_updates():
+    """Steps of Adam on a slope that stays the same are all of the learning rate's size."""
+    config = dataclasses.replace(SMALL, episodes=10, updates=2, environments=2, cooldown=0.4)  # 10 updates
+    model = WorldModel(*[None] * 5, loss=lambda params, data, key: (3.0 * params, {}), can=Capabilities())
+    optimiser = planet.make_optimiser(config)
+    descend = planet.make_descent(model, optimiser, planet.cooldown(config))
+    start, nothing = jnp.float32(0.0), planet._example(envs.make("diagnostic_lqr"))
+    learner, went = planet.Learner(start, optimiser.init(start), jnp.int32(0)), [0.0]
+    for _ in range(10):
+        learner, _ = descend(learner, nothing, jax.random.key(0))
+        went.append(float(learner.params))
+    expected = np.array([1, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+    np.testing.assert_allclose(-np.diff(went), config.learning_rate * expected, rtol=1e-3)
+
+
 def test_presets_hold_actions_as_published():
     assert planet.preset("paper", "control_walker_walk").action_repeat == 2
     assert planet.preset("laptop", "control_cheetah_run").action_repeat == 4
@@ -119,6 +134,7 @@ def test_presets_hold_actions_as_published():
         ({"sequence": 2 * STEPS + 1}, "sequence .43. must not be longer"),
         ({"memory": 20}, "sequence .21. must not be longer"),
         ({"exploration": -0.1}, "exploration must lie"),
+        ({"cooldown": 1.5}, "cooldown must lie"),
         ({"env": "diagnostic_chain"}, "continuous actions"),
     ],
 )

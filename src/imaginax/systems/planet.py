@@ -68,6 +68,7 @@ class PlaNetConfig:
         memory: steps of each environment that replay has room for; 0 keeps all.
         exploration: standard deviation of the noise on actions in half the action range.
         learning_rate: of Adam.
+        cooldown: share of all updates, the last ones, in which the learning rate falls to 0; not the paper's.
         adam_epsilon: of Adam.
         clip_norm: largest norm of a gradient.
         eval_episodes: episodes of the final evaluation.
@@ -88,6 +89,7 @@ class PlaNetConfig:
     memory: int = 0
     exploration: float = 0.3
     learning_rate: float = 1e-3
+    cooldown: float = 0.0
     adam_epsilon: float = 1e-4
     clip_norm: float = 1000.0
     eval_episodes: int = 1
@@ -105,6 +107,8 @@ class PlaNetConfig:
                 raise ConfigError(
                     f"{name} ({getattr(self, name)}) must be a multiple of environments ({self.environments})"
                 )
+        if not 0.0 <= self.cooldown <= 1.0:
+            raise ConfigError(f"cooldown must lie in [0, 1], got {self.cooldown}")
         for name in ("exploration", "learning_rate", "adam_epsilon", "clip_norm"):
             if not 0.0 <= getattr(self, name) <= 1e6:
                 raise ConfigError(f"{name} must lie in [0, 1e6], got {getattr(self, name)}")
@@ -190,7 +194,7 @@ def make_learn(
     config: PlaNetConfig, model: WorldModel, optimiser: optax.GradientTransformation
 ) -> Callable[..., tuple[Learner, dict[str, Array]]]:
     """(learner, what replay holds, key) -> (learner, metrics): one update."""
-    descend = make_descent(model, optimiser)
+    descend = make_descent(model, optimiser, cooldown(config))
 
     def learn(learner: Learner, ring, key):
         key_data, key_loss = jax.random.split(key)
@@ -200,15 +204,33 @@ def make_learn(
     return learn
 
 
+def cooldown(config: PlaNetConfig) -> optax.Schedule:
+    """Updates made -> share of the learning rate."""
+    total = config.episodes // config.environments * config.updates
+    length = round(config.cooldown * total)
+    if not length:
+        return optax.constant_schedule(1.0)
+    return optax.linear_schedule(1.0, 0.0, length, total - length)
+
+
 def make_descent(
-    model: WorldModel, optimiser: optax.GradientTransformation
+    model: WorldModel,
+    optimiser: optax.GradientTransformation,
+    share: optax.Schedule,
 ) -> Callable[..., tuple[Learner, dict[str, Array]]]:
-    """(learner, sequences, key) -> (learner, metrics): one step down the gradient."""
+    """(learner, sequences, key) -> (learner, metrics): one step down the gradient.
+
+    Args:
+        model: what learns.
+        optimiser: as `make_optimiser` makes it.
+        share: updates made -> share of its step that is taken.
+    """
 
     def descend(learner: Learner, data: Trajectory, key):
         gradient, metrics = jax.grad(model.loss, has_aux=True)(learner.params, data, key)
         metrics = metrics | {"gradient_norm": optax.tree.norm(gradient)}
         change, state = optimiser.update(gradient, learner.optimiser, learner.params)
+        change = optax.tree.scale(share(learner.updates), change)
         return Learner(optax.apply_updates(learner.params, change), state, learner.updates + 1), metrics
 
     return descend
@@ -288,10 +310,11 @@ PAPER = {env: PlaNetConfig(env=env, action_repeat=repeats) for env, repeats in P
 # Smaller images, networks, batches and searches, and fewer episodes: for two cores.
 LAPTOP = PlaNetConfig(
     image=32,
-    episodes=240,
+    episodes=270,
     batch_size=8,
     sequence=25,
     memory=62_000,
+    cooldown=0.1,
     adam_epsilon=1e-8,
     model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=16, hidden=(100, 100)),
     objective=ObjectiveConfig(divergence=0.02, free_nats=0.0, prior=0.2),  # see docs/planet.md
