@@ -89,7 +89,7 @@ def update(config: planet.PlaNetConfig, batch: int, sequence: int) -> Program:
     images = jax.random.randint(jax.random.key(1), shape, 0, 256).astype(jnp.uint8)
     ones = jnp.ones((batch, sequence))
     data = Trajectory(images, jnp.ones((batch, sequence, *env.spec.action.shape)), ones, ones, ones < 0)
-    descend = planet.make_descent(model, optimiser, planet.cooldown(config))
+    descend = planet.make_descent(model, optimiser)
 
     def learn(learner, data, key):
         return jax.lax.scan(lambda now, key: descend(now, data, key), learner, jax.random.split(key, UPDATES))

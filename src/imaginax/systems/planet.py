@@ -204,33 +204,34 @@ def make_learn(
     return learn
 
 
-def cooldown(config: PlaNetConfig) -> optax.Schedule:
-    """Updates made -> share of the learning rate."""
+def cooldown(config: PlaNetConfig) -> optax.Schedule | None:
+    """Updates made -> share of the learning rate; None where it stays the same."""
     total = config.episodes // config.environments * config.updates
     length = round(config.cooldown * total)
     if not length:
-        return optax.constant_schedule(1.0)
+        return None
     return optax.linear_schedule(1.0, 0.0, length, total - length)
 
 
 def make_descent(
     model: WorldModel,
     optimiser: optax.GradientTransformation,
-    share: optax.Schedule,
+    share: optax.Schedule | None = None,
 ) -> Callable[..., tuple[Learner, dict[str, Array]]]:
     """(learner, sequences, key) -> (learner, metrics): one step down the gradient.
 
     Args:
         model: what learns.
         optimiser: as `make_optimiser` makes it.
-        share: updates made -> share of its step that is taken.
+        share: updates made -> share of its step that is taken; all of it by default.
     """
 
     def descend(learner: Learner, data: Trajectory, key):
         gradient, metrics = jax.grad(model.loss, has_aux=True)(learner.params, data, key)
         metrics = metrics | {"gradient_norm": optax.tree.norm(gradient)}
         change, state = optimiser.update(gradient, learner.optimiser, learner.params)
-        change = optax.tree.scale(share(learner.updates), change)
+        if share:
+            change = optax.tree.scale(share(learner.updates), change)
         return Learner(optax.apply_updates(learner.params, change), state, learner.updates + 1), metrics
 
     return descend
