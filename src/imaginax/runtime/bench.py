@@ -152,7 +152,7 @@ def matrix_product(size: int) -> Callable[[], Array]:
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """Of one call, its result waited for."""
+    """Wall time of one call, its result waited for."""
     start = time.perf_counter()
     jax.block_until_ready(call())
     return time.perf_counter() - start
