@@ -15,8 +15,8 @@ def published_presets() -> dict[str, pilco.PILCOConfig]:
     found = {}
     for env, rows in columns(PAGE.read_text(), "| PILCO | `gpmpc_cartpole`").items():
         search = pilco.SearchConfig(rows.pop("policy"), rows.pop("basis functions"))
-        trials = rows.pop("trials after the random one")
-        found[env] = pilco.PILCOConfig(env=env, trials=trials, search=search)
+        trials, inducing = rows.pop("trials after the random one"), rows.pop("inducing inputs")
+        found[env] = pilco.PILCOConfig(env=env, trials=trials, inducing=inducing, search=search)
         assert not rows
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -10,9 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from imaginax.envs.limits import Limit, outside
-from imaginax.models import gp
+from imaginax.models import gp, gp_sparse
 from imaginax.models.gaussian_dynamics import GaussianTask, inputs
-from imaginax.models.gp_fit import GPFitConfig, fit_hyperparameters
+from imaginax.models.gp_fit import GPFitConfig, fit_hyperparameters, fit_sparse
+from imaginax.one_by_one import one_by_one
 from imaginax.types import Box, ConfigError, Environment, Metrics, Stage, TimeStep, Transition
 
 Config = TypeVar("Config")
@@ -25,12 +27,20 @@ class GPLearner(NamedTuple):
     posterior: gp.Posterior
 
 
-def first_learner(task: GaussianTask, capacity: int) -> GPLearner:
-    """Before any data; the posterior is the prior."""
+def first_learner(task: GaussianTask, capacity: int, inducing: int = 0) -> GPLearner:
+    """Before any data; the posterior is the prior.
+
+    Args:
+        task: the environment's.
+        capacity: transitions that there can be.
+        inducing: inputs that stand for more data than that (FITC); 0 for an exact process.
+    """
     zeros = jnp.zeros(())  # of the precision that is set
     hyperparameters = gp.initial(("se",), task.states, task.features, zeros.dtype)
-    data = gp.Data(jnp.zeros((capacity, task.features)), jnp.zeros((capacity, task.states)), jnp.int32(0))
-    return GPLearner(hyperparameters, gp.posterior(hyperparameters, data))
+    rows = min(inducing, capacity) or capacity
+    data = gp.Data(jnp.zeros((rows, task.features)), jnp.zeros((rows, task.states)), jnp.int32(0))
+    prior = gp.posterior(hyperparameters, data)
+    return GPLearner(hyperparameters, _without_targets(prior) if rows < capacity else prior)
 
 
 def transitions(
@@ -44,10 +54,20 @@ def transitions(
     return gp.Data(features, chosen.next_observation - chosen.observation, jnp.sum(real).astype(jnp.int32))
 
 
-def fit(config: GPFitConfig, learner: GPLearner, data: gp.Data, key: Array) -> tuple[GPLearner, Metrics]:
-    """Hyperparameters that are likely given the data, and the posterior with them."""
+def fit(
+    config: GPFitConfig, learner: GPLearner, data: gp.Data, key: Array, inducing: int = 0
+) -> tuple[GPLearner, Metrics]:
+    """Hyperparameters that are likely given the data, and the posterior with them.
+
+    With inducing inputs the hyperparameters are an exact process's, as PILCO's are. As long as they are no
+    fewer than the data the posterior is exact too.
+    """
     found = fit_hyperparameters(learner.hyperparameters, data, config, key)
-    posterior = gp.posterior(found.hyperparameters, data)
+    if 0 < inducing < len(data.inputs):
+        summarise = one_by_one(partial(_posterior_of_few, config, inducing))
+        posterior = summarise(found.hyperparameters, data, jax.random.fold_in(key, 0))
+    else:
+        posterior = gp.posterior(found.hyperparameters, data)
     metrics = {
         "objective": jnp.sum(found.objective),
         "points": jnp.asarray(data.count, posterior.beta.dtype),
@@ -56,6 +76,28 @@ def fit(config: GPFitConfig, learner: GPLearner, data: gp.Data, key: Array) -> t
         "failed": jnp.sum(posterior.failed).astype(posterior.beta.dtype),
     }
     return GPLearner(found.hyperparameters, posterior), metrics
+
+
+def _posterior_of_few(
+    config: GPFitConfig, inducing: int, hyperparameters: gp.Hyperparameters, data: gp.Data, key: Array
+) -> gp.Posterior:
+    """Of at most `inducing` rows: the data themselves, or inputs that FITC's likelihood chooses."""
+
+    def exact() -> gp.Posterior:
+        few = gp.Data(data.inputs[:inducing], data.targets[:inducing], jnp.minimum(data.count, inducing))
+        return _without_targets(gp.posterior(hyperparameters, few))
+
+    def sparse() -> gp.Posterior:
+        chosen = gp_sparse.choose(data, inducing, key)
+        found = fit_sparse(hyperparameters, chosen, data, config, key, inputs_only=True)
+        return gp_sparse.posterior(hyperparameters, found.inducing, data)
+
+    return jax.lax.cond(data.count <= inducing, exact, sparse)
+
+
+def _without_targets(posterior: gp.Posterior) -> gp.Posterior:
+    """As a sparse process's, which cannot be appended to."""
+    return posterior._replace(targets=posterior.targets[:, :0])
 
 
 def record(timestep: TimeStep, action: Array, following: TimeStep, extras: Metrics) -> Transition:

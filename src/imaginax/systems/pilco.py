@@ -90,6 +90,7 @@ class PILCOConfig:
         env: name of the environment (`imaginax list`).
         trials: trials after the random one.
         eval_episodes: episodes of the final evaluation.
+        inducing: inputs of the processes that stand for more data than that (FITC); 0 keeps all data.
         fit: how hyperparameters are chosen.
         search: the policy and how it is improved.
     """
@@ -97,13 +98,14 @@ class PILCOConfig:
     env: str = "gpmpc_cartpole"
     trials: int = 8
     eval_episodes: int = 8
+    inducing: int = 0
     fit: GPFitConfig = GPFitConfig()
     search: SearchConfig = SearchConfig()
 
     def __post_init__(self):
-        for name in ("trials", "eval_episodes"):
-            if not 1 <= getattr(self, name) <= MOST:
-                raise ConfigError(f"{name} must lie in [1, {MOST}], got {getattr(self, name)}")
+        for name, least in (("trials", 1), ("eval_episodes", 1), ("inducing", 0)):
+            if not least <= getattr(self, name) <= MOST:
+                raise ConfigError(f"{name} must lie in [{least}, {MOST}], got {getattr(self, name)}")
 
 
 class Learner(NamedTuple):
@@ -133,7 +135,7 @@ def make(config: PILCOConfig) -> System:
         state, timestep = vector.init(key_env)
         features = trigonometric(starts(env), task.angles)
         policy = draw(Gaussian(features.mean, features.covariance), _FIRST_SIZE, key_policy)
-        learner = Learner(first_learner(task, capacity), policy)
+        learner = Learner(first_learner(task, capacity, config.inducing), policy)
         zero = jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, (), key, zero, zero)
 
@@ -154,7 +156,7 @@ def make(config: PILCOConfig) -> System:
     def learn(learner, memory, key):
         key_fit, key_starts = jax.random.split(key)
         data = transitions(task, env.limits, *replay.data(memory))
-        dynamics, metrics = fit(config.fit, learner.dynamics, data, key_fit)
+        dynamics, metrics = fit(config.fit, learner.dynamics, data, key_fit, config.inducing)
         keys = jax.random.split(key_starts, search.starts - 1)
         drawn = jax.vmap(partial(draw, seen_features(task, data), _SIZE))(keys)
         policy, cost = improve(dynamics.posterior, learner.policy, drawn)
@@ -214,16 +216,15 @@ def _act(task: GaussianTask, learner: Learner, carry, timestep: TimeStep, key: A
 
 # ------------------------------------------------------------------- presets
 
-# The released scenarios (UCL-SML/pilco-matlab): 10 and 100 basis functions. Trials of 3 s, as in GP-MPC's.
+# The released scenarios (UCL-SML/pilco-matlab): 10 and 100 basis functions, 300 inducing inputs.
+# Trials of 3 s, as in GP-MPC's.
+CARTPOLE = PILCOConfig(inducing=300)
+DOUBLE_PENDULUM = PILCOConfig(trials=12, inducing=300, search=SearchConfig(centres=100))
 PAPER = {
-    "gpmpc_cartpole": PILCOConfig(),
-    "gpmpc_double_pendulum": PILCOConfig(
-        env="gpmpc_double_pendulum", trials=12, search=SearchConfig(centres=100)
-    ),
-    "gpmpc_cartpole_wall": PILCOConfig(env="gpmpc_cartpole_wall"),
-    "gpmpc_double_pendulum_wall": PILCOConfig(
-        env="gpmpc_double_pendulum_wall", trials=12, search=SearchConfig(centres=100)
-    ),
+    "gpmpc_cartpole": CARTPOLE,
+    "gpmpc_double_pendulum": dataclasses.replace(DOUBLE_PENDULUM, env="gpmpc_double_pendulum"),
+    "gpmpc_cartpole_wall": dataclasses.replace(CARTPOLE, env="gpmpc_cartpole_wall"),
+    "gpmpc_double_pendulum_wall": dataclasses.replace(DOUBLE_PENDULUM, env="gpmpc_double_pendulum_wall"),
 }
 
 # Longer searches than the published; on the cart-pole ten to forty seconds a trial on one core.
