@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from gp_mpc_runs import LABELS, draw_panels, run_as_told
 
-TRIALS = {"gpmpc_cartpole_wall": 6, "gpmpc_double_pendulum_wall": 8}
+TRIALS = {"gpmpc_cartpole_wall": 6, "gpmpc_double_pendulum_wall": 6}
 TITLES = {
     "gpmpc_cartpole_wall": "cart-pole with a wall",
     "gpmpc_double_pendulum_wall": "double pendulum, 340 degrees",
