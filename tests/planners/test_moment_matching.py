@@ -118,6 +118,14 @@ def test_limits_are_kept_and_are_active(variant, quantile, feedback):
     np.testing.assert_allclose(worst(kept), LIMIT.high, atol=2e-3)
 
 
+def test_limits_are_kept_as_far_as_the_constraint_horizon():
+    """A limit of the speed, which the best plan breaks from the second step on."""
+    config = dataclasses.replace(CONFIG, variant="mean", rounds=8, constraint_horizon=3)
+    speeds = solve(config, (Limit(1, low=-0.1),))[1].policy.states[1, :, 1]  # after each control
+    np.testing.assert_allclose(speeds[1:3], -0.1, atol=2e-3)
+    assert np.all(speeds[3:8] < -0.2)
+
+
 def test_the_margin_is_the_normal_quantile():
     belief = Gaussian(jnp.array([0.2, 0.0]), jnp.diag(jnp.array([0.04, 1.0])))
     limits = (Limit(0, low=-1.0, high=0.5), Limit(1, low=0.0))

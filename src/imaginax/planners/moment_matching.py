@@ -50,6 +50,8 @@ class MomentPlannerConfig:
             lies there has no slope to follow.
         tolerance: relative improvement below which a search ends.
         constraints: whether the environment's limits are kept.
+        constraint_horizon: the first steps of a plan, on which limits are kept; 0 for all. Further ahead the
+            belief may be so wide that only plans that hardly move keep them, and will be planned anew.
         probability: of keeping a limit, at each step (variance).
         feedback: whether beliefs are predicted with the feedback that the optimisation of the plan gives. The
             paper's are those of the plan alone; around an unstable equilibrium they spread exponentially.
@@ -63,6 +65,7 @@ class MomentPlannerConfig:
     starts: int = 8
     tolerance: float = 1e-4
     constraints: bool = True
+    constraint_horizon: int = 0
     probability: float = 0.95
     feedback: bool = True
     rounds: int = 3
@@ -76,6 +79,11 @@ class MomentPlannerConfig:
         for name, most in _MOST.items():
             if not 1 <= getattr(self, name) <= most:
                 raise ConfigError(f"planner.{name} must lie in [1, {most}], got {getattr(self, name)}")
+        if not 0 <= self.constraint_horizon <= self.horizon:
+            raise ConfigError(
+                f"planner.constraint_horizon must lie in [0, planner.horizon ({self.horizon})],"
+                f" got {self.constraint_horizon}"
+            )
         if self.starts > self.evaluations:
             raise ConfigError(
                 f"planner.starts ({self.starts}) must not exceed planner.evaluations ({self.evaluations})"
@@ -154,6 +162,7 @@ def _random_plans(
 def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStart, drawn: Array, key: Array):
     """The augmented Lagrangian's rounds: (the last optimum, multipliers)."""
     size = len(belief.mean)
+    near = jnp.arange(config.horizon) < (config.constraint_horizon or config.horizon)
 
     def step(state: Array, control: Array, feedback: Array) -> Array:
         one = jax.tree.map(lambda x: x[None], unpack(state, size))
@@ -166,13 +175,14 @@ def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStar
         expected = task.cost(unpack(state, size), control, after)
         if not limits:
             return expected
-        multipliers, penalty = extra
-        excess = jnp.maximum(multipliers + penalty * violations(config, limits, after), 0.0)
+        multipliers, penalty, near = extra
+        broken = jnp.where(near, violations(config, limits, after), -1.0)
+        excess = jnp.maximum(multipliers + penalty * broken, 0.0)
         return expected + jnp.sum(excess**2 - multipliers**2) / (2 * penalty)
 
     def turn(carry: WarmStart, penalty: Array):
         policy, multipliers = carry
-        extra = multipliers, jnp.full(len(multipliers), penalty)
+        extra = multipliers, jnp.full(len(multipliers), penalty), near
         problem = ilqr.Problem(step, cost, pack(belief), (task.space.low, task.space.high), extra)
         starts = jax.tree.map(lambda x: jnp.zeros((len(drawn) + 1, *x.shape), x.dtype).at[0].set(x), policy)
         starts = starts._replace(plan=starts.plan.at[1:].set(drawn))
@@ -180,6 +190,7 @@ def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStar
         if limits:
             states = jax.vmap(partial(unpack, size=size))(found.states)
             broken = jax.vmap(partial(violations, config, limits))(states)
+            broken = jnp.where(near[:, None], broken, -1.0)
             multipliers = jnp.maximum(multipliers + penalty * broken, 0.0)
         before = jnp.concatenate([pack(belief)[None], found.states[:-1]])
         return WarmStart(ilqr.Policy(found.plan, before, found.feedback), multipliers), found

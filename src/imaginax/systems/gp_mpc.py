@@ -206,6 +206,9 @@ PAPER = {
     "gpmpc_double_pendulum_wall": GPMPCConfig(env="gpmpc_double_pendulum_wall", trials=8, planner=PUBLISHED),
 }
 
+# Beliefs of the fast outer link are soon so wide that no plan which moves keeps a limit over all 15 steps.
+LAPTOP_PLANNERS = {"gpmpc_double_pendulum_wall": MomentPlannerConfig(constraint_horizon=6)}
+
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
 TINY = GPMPCConfig(
     env="diagnostic_lqr",
@@ -228,7 +231,7 @@ def preset(name: str, env: str | None) -> GPMPCConfig:
     env = env or "gpmpc_cartpole"
     if name == "laptop":
         base = PAPER.get(env, dataclasses.replace(GPMPCConfig(), env=env))
-        return dataclasses.replace(base, planner=MomentPlannerConfig())
+        return dataclasses.replace(base, planner=LAPTOP_PLANNERS.get(env, MomentPlannerConfig()))
     return published(PAPER, name, env)
 
 
