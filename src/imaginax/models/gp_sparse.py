@@ -9,6 +9,11 @@ targets are taken to be y ~ N(0, Q + G), which costs O(N M^2). With A = K_uu + K
 make mean(x) = k_u(x)' beta and variance(x) = k(x, x) - k_u(x)' inverse k_u(x): the formulas of an exact
 process whose data lie at the inducing inputs, so that whatever predicts from a `Posterior`, or propagates
 Gaussian beliefs through one, serves both. All outputs share the inducing inputs.
+
+K_uu has no noise on its diagonal, and is nearly singular where length-scales are long. A ridge bounds its
+inverse, without which variances, differences of large numbers, are not even positive. PILCO's code adds 1e-6;
+here it is the root of the rounding error, relative to the signal variance: what it changes and what rounding
+changes are then of one size.
 """
 
 from __future__ import annotations
@@ -114,7 +119,9 @@ def _project(
     """With V = L^-1 K_uf and L the factor of K_uu, so that Q = V' V."""
     kernel, used, rows = hyperparameters.kernel, _used(inducing), gp.in_use(data)
     at_inducing = kernels.cross(kernel, inducing.inputs, inducing.inputs)
-    at_inducing = jnp.where(used[:, None] & used, at_inducing, 0.0) + jnp.diag(jnp.where(used, 0.0, 1.0))
+    at_inducing = jnp.where(used[:, None] & used, at_inducing, 0.0)
+    ridge = math.sqrt(jnp.finfo(y.dtype).eps) * kernels.diagonal(kernel, inducing.inputs)
+    at_inducing = at_inducing + jnp.diag(jnp.where(used, ridge, 1.0))
     factor = factorise(at_inducing.astype(y.dtype))
     between = kernels.cross(kernel, inducing.inputs, data.inputs)
     between = jnp.where(used[:, None] & rows, between, 0.0)
