@@ -34,7 +34,7 @@ PUBLISHED = {  # at 1,000,000 steps: Hafner et al. 2019, Table 1; pendulum_swing
     "walker_walk": 951,
     "pendulum_swingup": None,
 }
-SHORTER = {"reacher_easy": 200}  # episodes; with twice the decisions in each, an hour on one core as well
+SHORTER = {"reacher_easy": 200}  # episodes, with twice the decisions in each
 RECENT = 10  # episodes of the running mean
 EVALUATED = 10  # episodes
 

@@ -175,10 +175,12 @@ def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStar
         expected = task.cost(unpack(state, size), control, after)
         if not limits:
             return expected
-        multipliers, penalty, near = extra
-        broken = jnp.where(near, violations(config, limits, after), -1.0)
-        excess = jnp.maximum(multipliers + penalty * broken, 0.0)
+        multipliers, penalty, kept = extra
+        excess = jnp.maximum(multipliers + penalty * broken(following, kept), 0.0)
         return expected + jnp.sum(excess**2 - multipliers**2) / (2 * penalty)
+
+    def broken(state: Array, kept: Array) -> Array:
+        return jnp.where(kept, violations(config, limits, unpack(state, size)), -1.0)
 
     def turn(carry: WarmStart, penalty: Array):
         policy, multipliers = carry
@@ -188,10 +190,7 @@ def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStar
         starts = starts._replace(plan=starts.plan.at[1:].set(drawn))
         found = ilqr.minimise(problem, starts, evaluations=config.evaluations, tolerance=config.tolerance)
         if limits:
-            states = jax.vmap(partial(unpack, size=size))(found.states)
-            broken = jax.vmap(partial(violations, config, limits))(states)
-            broken = jnp.where(near[:, None], broken, -1.0)
-            multipliers = jnp.maximum(multipliers + penalty * broken, 0.0)
+            multipliers = jnp.maximum(multipliers + penalty * jax.vmap(broken)(found.states, near), 0.0)
         before = jnp.concatenate([pack(belief)[None], found.states[:-1]])
         return WarmStart(ilqr.Policy(found.plan, before, found.feedback), multipliers), found
 
