@@ -76,17 +76,17 @@ def test_likelihood_and_predictions_are_those_of_the_dense_formula(dense, rows, 
 
 
 def test_with_every_input_inducing_it_is_the_exact_process():
-    """With length-scales that leave K_uu well conditioned, where the ridge changes nothing."""
+    """With length-scales that leave K_uu well conditioned, where the ridge of 1.5e-8 changes next to nothing."""
     given = hyperparameters()
-    kernel = tuple(term._replace(log_lengthscales=term.log_lengthscales - 2.0) for term in given.kernel)
+    kernel = tuple(term._replace(log_lengthscales=term.log_lengthscales - 1.5) for term in given.kernel)
     short = given._replace(kernel=kernel)
     chosen = gp_sparse.choose(data(), CAPACITY + 2, jax.random.key(0))
     assert chosen.count == ROWS
     exact, sparse = gp.posterior(short, data()), posterior_of(short, chosen, data())
     for a, b in zip(*(gp.predict(p, jnp.asarray(POINTS)) for p in (exact, sparse)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
     likelihoods = likelihood_of(short, chosen, data())
-    np.testing.assert_allclose(likelihoods, gp.log_likelihood(short, data()), rtol=1e-9)
+    np.testing.assert_allclose(likelihoods, gp.log_likelihood(short, data()), rtol=1e-7)
 
 
 def test_a_choice_is_a_subset_without_repetition():
