@@ -76,7 +76,7 @@ def test_likelihood_and_predictions_are_those_of_the_dense_formula(dense, rows, 
 
 
 def test_with_every_input_inducing_it_is_the_exact_process():
-    """With length-scales that leave K_uu well conditioned, where the ridge of 1.5e-8 changes next to nothing."""
+    """With length-scales so short that K_uu is well conditioned, and its ridge changes next to nothing."""
     given = hyperparameters()
     kernel = tuple(term._replace(log_lengthscales=term.log_lengthscales - 1.5) for term in given.kernel)
     short = given._replace(kernel=kernel)
