@@ -7,7 +7,8 @@ A chunk of training plays `plies` moves of every game, each with a search, and l
 Its network's work is simulations + 1 forward passes a move and three (forward, and two for the gradient) a
 position of a batch. Beside the chunk are timed a large matrix product, which says what the machine can do,
 and the network alone with the same batches: what the chunk takes longer is search, rules, replay and the
-optimiser. Prints a table and writes results/benchmarks/alphazero.json.
+optimiser. Prints a table and writes results/benchmarks/alphazero.json, or
+alphazero_gpu.json on a GPU.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import alphazero
 
-RESULT = Path(__file__).parents[1] / "results" / "benchmarks" / "alphazero.json"
+RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
 LEARNS = np.int32(0)  # index of a chunk that does
 
 
@@ -119,7 +120,7 @@ def _continued(program: Compiled, state: Any) -> Callable[[], Any]:
 
 def measure(works: list[Work], repeats: int) -> dict[str, dict[str, float]]:
     """Seconds of everything in turn, each after a matrix product; of a chunk's worth of it."""
-    size = 2048 if jax.default_backend() == "cpu" else 8192
+    size = bench.matrix_size()
     product = bench.matrix_product(size)
     pairs: dict[str, list[tuple[float, float]]] = {work.name: [] for work in works}
     for repeat in range(repeats + 1):
@@ -185,8 +186,8 @@ def main() -> None:
         "simulations_per_s": positions * config.search.simulations,
         "of_network_alone": alone / whole,
     }
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    write_json(RESULT, bench.machine() | record)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_json(RESULTS / bench.result_name("alphazero"), bench.machine() | record)
 
 
 if __name__ == "__main__":

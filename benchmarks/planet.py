@@ -7,7 +7,7 @@
 training has it (on a CPU XLA takes other convolutions there than outside of one). `plan`: one decision.
 `collect`: steps of the whole collection program on some tasks (physics, ray-casting, filtering, replay) with
 the published search and without any (random actions). Every repeat times a large matrix product, then each
-program, then the peer. Prints a table and writes results/benchmarks/planet.json.
+program, then the peer. Prints a table and writes results/benchmarks/planet.json, or planet_gpu.json on a GPU.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from imaginax.systems import planet
 from imaginax.types import Trajectory
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "results" / "benchmarks" / "planet.json"
+RESULTS = ROOT / "results" / "benchmarks"
 BATCHES = ((50, 50), (8, 32))
 TASKS = ("control_cartpole_swingup", "control_cheetah_run")
 COLLECTED = 10  # decisions of a timed collection
@@ -157,7 +157,7 @@ class Peer:
 
 def measure(repeats: int, peer: Peer | None) -> dict[str, dict[str, Any]]:
     """Times everything in turn."""
-    size = 4096
+    size = bench.matrix_size()
     product, timed = bench.matrix_product(size), programs()
     for program in timed.values():
         bench.seconds(program.call)
@@ -199,8 +199,8 @@ def main() -> None:
         steps = f"{row['env_steps_per_s']:>9,.0f}" if row["env_steps_per_s"] else " " * 9
         beside = f"{row['peer_seconds']:>10.3f}{row['peer_over_ours']:>7.1f}" if row["peer_seconds"] else ""
         print(f"{name:<42}{row['seconds']:>9.3f}{row['fraction_of_matrix_rate']:>16.0%}{steps}{beside}")
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    write_json(RESULT, bench.machine() | {"repeats": options.repeats, "programs": rows})
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_json(RESULTS / bench.result_name("planet"), bench.machine() | {"repeats": options.repeats, "programs": rows})
     if peer:
         peer.close()
 

@@ -118,7 +118,7 @@ def measure(system: System, *, repeats: int, size: int | None = None) -> Iterato
         repeats: timed calls of each program after one that is not; fewer, if they take long.
         size: of the matrices of the product; chosen for the device by default.
     """
-    size = size or _SIZE.get(jax.default_backend(), _SIZE_ELSEWHERE)
+    size = size or matrix_size()
     product, state = matrix_product(size), jax.jit(system.init)(jax.random.key(0))
     environments = state.timestep.last.size
     for program in programs(system):
@@ -141,6 +141,17 @@ def measure(system: System, *, repeats: int, size: int | None = None) -> Iterato
             ),
             env_steps_per_s=program.env_steps * environments / statistics.median(times),
         )
+
+
+def matrix_size() -> int:
+    """Of matrices whose product keeps this machine's device busy for long enough to be timed."""
+    return _SIZE.get(jax.default_backend(), _SIZE_ELSEWHERE)
+
+
+def result_name(name: str) -> str:
+    """pets.json; pets_gpu.json on a GPU, so that the results of different machines lie beside each other."""
+    platform = jax.default_backend()
+    return f"{name}.json" if platform == "cpu" else f"{name}_{platform}.json"
 
 
 def matrix_product(size: int) -> Callable[[], Array]:

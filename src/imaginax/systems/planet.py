@@ -322,8 +322,17 @@ LAPTOP = PlaNetConfig(
     planner=ShootingConfig("clipped_cem", 12, population=100, iterations=5, elites=10),
 )
 
-# The published model and search; eight episodes are collected side by side. Not run yet.
-GPU = PlaNetConfig(environments=8, seed_episodes=8, episodes=400, updates=400)
+# The published sizes and search; eight episodes are collected side by side, and the objective is balanced.
+GPU = PlaNetConfig(
+    environments=8,
+    seed_episodes=8,
+    episodes=240,
+    updates=300,
+    cooldown=0.1,
+    adam_epsilon=1e-8,
+    eval_episodes=10,
+    objective=ObjectiveConfig(divergence=0.1, free_nats=0.0, prior=0.8),
+)
 
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs. Doing nothing gets -8.3.
 TINY = PlaNetConfig(
