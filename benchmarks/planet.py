@@ -200,7 +200,10 @@ def main() -> None:
         beside = f"{row['peer_seconds']:>10.3f}{row['peer_over_ours']:>7.1f}" if row["peer_seconds"] else ""
         print(f"{name:<42}{row['seconds']:>9.3f}{row['fraction_of_matrix_rate']:>16.0%}{steps}{beside}")
     RESULTS.mkdir(parents=True, exist_ok=True)
-    write_json(RESULTS / bench.result_name("planet"), bench.machine() | {"repeats": options.repeats, "programs": rows})
+    write_json(
+        RESULTS / bench.result_name("planet"),
+        bench.machine() | {"repeats": options.repeats, "programs": rows},
+    )
     if peer:
         peer.close()
 

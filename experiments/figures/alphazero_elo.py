@@ -34,6 +34,7 @@ SNAPSHOTS = 12  # of a run, about
 GAMES, OPENINGS = 100, 2
 SIMULATIONS = 64  # a move of every match
 CLOSE = 60  # Elo: opponents that near each other share a label
+COLUMNS = 3  # of the figure
 MORE = 600  # those of AlphaZero.jl's matches, for the last network
 
 
@@ -45,7 +46,8 @@ class Experiment(NamedTuple):
         opponents: of every kept network; those that are no programs rate each other too.
         last: opponents of the last network alone, because they are slow.
         more: opponents of the last network with more simulations.
-        chunks: of the run, if not as in preset `laptop`.
+        chunks: of the run, if not as in the preset.
+        preset: of the run.
     """
 
     system: str
@@ -53,6 +55,7 @@ class Experiment(NamedTuple):
     last: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     chunks: int | None = None
+    preset: str = "laptop"
 
 
 EXPERIMENTS = {
@@ -62,9 +65,10 @@ EXPERIMENTS = {
         ("minimax:2:plain", "mcts:1000"),
         ("minimax:2", "minimax:5", "mcts:1000"),
     ),
-    "othello": Experiment(
-        "alphazero", ("random", "greedy", "minimax:2", "mcts:200"), ("mcts:1000",), chunks=48
+    "connect_four_gpu": Experiment(
+        "alphazero", ("random", "minimax:2", "minimax:5"), ("mcts:1000",), preset="gpu"
     ),
+    "othello": Experiment("alphazero", ("random", "greedy", "minimax:2"), ("mcts:200",), chunks=48),
     "gardner_chess": Experiment(
         "alphazero", ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"), chunks=48
     ),
@@ -72,28 +76,28 @@ EXPERIMENTS = {
 }
 
 
-def measure(game: str) -> None:
+def measure(name: str) -> None:
     """Trains on a game and plays the matches, going on with what was stopped."""
-    wanted, logdir, env = EXPERIMENTS[game], LOGDIR / game, envs.make(game)
-    trained = _train(game, wanted, logdir)
+    wanted, logdir, game = EXPERIMENTS[name], LOGDIR / name, game_of(name)
+    env, trained = envs.make(game), _train(game, wanted, logdir)
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     make_player = trained.system.player
     assert make_player is not None  # both systems play
     play = partial(against, env, make_player, trained.directory.path / "matches.json")
     matches = [
         row
-        for name in (*wanted.opponents, *wanted.last)
-        for row in play(kept if name in wanted.opponents else kept[-1:], name, SIMULATIONS, OPENINGS)
+        for other in (*wanted.opponents, *wanted.last)
+        for row in play(kept if other in wanted.opponents else kept[-1:], other, SIMULATIONS, OPENINGS)
     ]
     pairings = [
         ladder.Pairing(f"step {row['step']}", row["opponent"], row["wins"], row["draws"], row["losses"])
         for row in matches
     ]
-    pairings += ladder.round_robin(env, compiled(game), jax.random.key(1), games=GAMES, openings=OPENINGS)
+    pairings += ladder.round_robin(env, compiled(name), jax.random.key(1), games=GAMES, openings=OPENINGS)
     more = [
         {"simulations": MORE, "openings": openings, **row}
-        for openings, name in itertools.product((0, OPENINGS), wanted.more)
-        for row in play(kept[-1:], name, MORE, openings)
+        for openings, other in itertools.product((0, OPENINGS), wanted.more)
+        for row in play(kept[-1:], other, MORE, openings)
     ]
     record = plotting.results_record(logdir) | {
         "simulations": SIMULATIONS,
@@ -104,13 +108,19 @@ def measure(game: str) -> None:
     }
     if game == "connect_four":
         record["errors"] = _errors(env, make_player(SIMULATIONS), _learner(kept[-1]))
-    plotting.write_results(_result(game), record)
+    plotting.write_results(_result(name), record)
 
 
-def compiled(game: str) -> list[ladder.Entrant]:
+def game_of(name: str) -> str:
+    """The game of an experiment."""
+    return name.removesuffix("_gpu")
+
+
+def compiled(name: str) -> list[ladder.Entrant]:
     """The opponents of every kept network that are no programs: they also rate each other."""
-    names = (name for name in EXPERIMENTS[game].opponents if name.partition(":")[0] not in strength.PROGRAMS)
-    return [ladder.Entrant(name, make_opponent(name, envs.make(game))) for name in names]
+    env, opponents = envs.make(game_of(name)), EXPERIMENTS[name].opponents
+    names = (other for other in opponents if other.partition(":")[0] not in strength.PROGRAMS)
+    return [ladder.Entrant(other, make_opponent(other, env)) for other in names]
 
 
 def against(env, make_player, path: Path, kept, opponent: str, simulations: int, openings: int) -> list[dict]:
@@ -132,9 +142,10 @@ def against(env, make_player, path: Path, kept, opponent: str, simulations: int,
 def _train(game: str, wanted: Experiment, logdir: Path) -> playback.Trained:
     """The finished run, made or continued."""
     entry = systems.entry(wanted.system)
-    first, last = entry.make(entry.preset("laptop", game)).schedule
+    first, last = entry.make(entry.preset(wanted.preset, game)).schedule
     chunks = wanted.chunks or last.chunks
-    words = ["train", wanted.system, "--env", game, "--logdir", str(logdir), "--chunks", str(chunks)]
+    words = ["train", wanted.system, "--preset", wanted.preset, "--env", game, "--logdir", str(logdir)]
+    words += ["--chunks", str(chunks)]
     if cli.main([*words, "--snapshots", str(max(1, (first.chunks + chunks) // SNAPSHOTS))]):
         sys.exit("the run failed")
     return playback.load(logdir)
@@ -145,8 +156,8 @@ def _learner(snapshot):
     return jax.tree.map(lambda leaf: leaf[0], snapshot.state)
 
 
-def _result(game: str) -> Path:
-    return RESULTS / EXPERIMENTS[game].system / f"{game}.json"
+def _result(name: str) -> Path:
+    return RESULTS / EXPERIMENTS[name].system / f"{name}.json"
 
 
 def _errors(env, player, learner) -> dict[str, dict[str, float]]:
@@ -163,7 +174,7 @@ def _errors(env, player, learner) -> dict[str, dict[str, float]]:
 
 def results() -> list[Path]:
     """Those that are there."""
-    return [path for game in EXPERIMENTS if (path := _result(game)).exists()]
+    return [path for name in EXPERIMENTS if (path := _result(name)).exists()]
 
 
 def draw() -> Path:
@@ -172,10 +183,15 @@ def draw() -> Path:
     from matplotlib.figure import Figure
 
     files = results()
+    rows = -(-len(files) // COLUMNS)
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(5 * len(files), 4), layout="constrained")
-        for axes, path in zip(figure.subplots(1, len(files), squeeze=False)[0], files, strict=True):
-            _panel(axes, json.loads(path.read_text()))
+        figure = Figure(figsize=(5 * COLUMNS, 4 * rows), layout="constrained")
+        panels = figure.subplots(rows, COLUMNS, squeeze=False).flat
+        for axes, path in itertools.zip_longest(panels, files):
+            if path:
+                _panel(axes, json.loads(path.read_text()))
+            else:
+                axes.axis("off")
         path = RESULTS / "alphazero" / "elo.png"
         figure.savefig(path)
     return path
@@ -204,7 +220,7 @@ def _panel(axes, record) -> None:
         place = steps[-1], ratings[names[-1]]["elo"]
         axes.annotate(", ".join(names), place, ha="right", va="bottom", fontsize=8, color="#555555")
     axes.set(
-        title=f"{record['env']} ({record['system']})",
+        title=f"{record['env']} ({record['system']}, preset {record['preset']})",
         xlabel="thousand moves of self-play",
         ylabel="Elo (random player: 0)",
     )

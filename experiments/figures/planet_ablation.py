@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "planet" / "ablation.json"
 RUNS = ROOT / "runs" / "planet-ablation"
 VARIANTS = ("RSSM", "GRU", "SSM", "overshooting", "random data", "random shooting")
-EPISODES = 120  # less than half of preset laptop's, for six runs
+EPISODES = 80  # less than a third of preset laptop's, for six runs
 RECENT = 10  # episodes of the running mean
 ONLY_NOISE = 100.0  # deviations: what is planned no longer matters
 

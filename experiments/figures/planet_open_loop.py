@@ -1,8 +1,9 @@
 """PlaNet's video prediction: five images are seen, fifty more imagined, with the run of planet_returns.py.
 
-    python experiments/figures/planet_open_loop.py                   draws results/planet/open_loop.png
-    python experiments/figures/planet_open_loop.py --run             predicts first; docs/planet_open_loop.gif
-    python experiments/figures/planet_open_loop.py --run --from DIR  with the run in DIR
+    python experiments/figures/planet_open_loop.py                      draws results/planet/open_loop.png
+    python experiments/figures/planet_open_loop.py --run                predicts; docs/planet_open_loop.gif
+    python experiments/figures/planet_open_loop.py --run --preset gpu   with the run of that preset
+    ... --run --preset gpu --search laptop                              acting with another preset's search
 
 The episodes are new: the run's agent acts, with its noise, and learns no more. The prediction follows the
 actions alone, from an episode's beginning, where the pole swings up. How right it is, is read off its images:
@@ -33,23 +34,32 @@ from imaginax.models.latent_model import latent_model
 from imaginax.models.open_loop import open_loop
 from imaginax.runtime import playback, plotting, video
 from imaginax.runtime.loop import make_chunk
+from imaginax.systems import planet
 from imaginax.types import Trajectory
 
 ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "results" / "planet" / "open_loop.json"
-FRAMES = RESULT.with_name("open_loop_frames.png")
-GIF = ROOT / "docs" / "planet_open_loop.gif"
-LOGDIR = ROOT / "runs" / "planet" / "cartpole_swingup"
+RESULTS = ROOT / "results" / "planet"
+RUNS = ROOT / "runs" / "planet"
+PRESETS = {"laptop": "", "gpu": "_gpu"}  # endings of names
 EPISODES, CONTEXT, STEPS = 10, 5, 55
 SHOWN = (0, 2, 4, 5, 10, 15, 20, 30, 40, 54)  # steps in the figure
 SECONDS = 0.08  # of a step: action repeat 8
 PLACES, ANGLES = np.linspace(-1.8, 1.8, 37), np.linspace(-np.pi, np.pi, 180, endpoint=False)
 
 
-def measure(logdir: Path) -> None:
+def named(preset: str, name: str) -> Path:
+    """The place of a result."""
+    path = RESULTS / name
+    return path.with_stem(path.stem + PRESETS[preset])
+
+
+def measure(preset: str, search: str) -> None:
     """Predicts, and reads the angles off what was seen and what was imagined."""
+    logdir = RUNS / f"cartpole_swingup{PRESETS[preset]}"
     trained = playback.load(logdir)
     config: Any = trained.system.config
+    planner = planet.preset(search, None).planner
+    trained = trained._replace(system=planet.make(dataclasses.replace(config, planner=planner)))
     data = new_episodes(trained)
     env = unit_actions(envs.make(config.env, action_repeat=config.action_repeat))
     model = latent_model(pixels(env, config.image).spec, config.model, config.objective)
@@ -62,15 +72,17 @@ def measure(logdir: Path) -> None:
     record = plotting.results_record(logdir) | {
         "context": CONTEXT,
         "episodes": EPISODES,
+        "search": search,
         "error_degrees": _errors(read(imagined) - truth),
         "error_degrees_of_no_prediction": _errors(frozen - truth),
     }
-    plotting.write_results(RESULT, record)
+    plotting.write_results(named(preset, "open_loop.json"), record)
     rows = [np.concatenate(images[0, SHOWN], axis=1) for images in (data.observation, imagined)]
-    iio.imwrite(FRAMES, np.concatenate(rows))
+    iio.imwrite(named(preset, "open_loop_frames.png"), np.concatenate(rows))
     pairs = np.concatenate([data.observation, imagined], axis=2)[:3]  # above each other, of three episodes
-    film = np.concatenate(list(pairs), axis=2).repeat(4, axis=1).repeat(4, axis=2)
-    video.write_gif(GIF, film, fps=1 / SECONDS)
+    wide = 128 // config.image
+    film = np.concatenate(list(pairs), axis=2).repeat(wide, axis=1).repeat(wide, axis=2)
+    video.write_gif(ROOT / "docs" / f"planet_open_loop{PRESETS[preset]}.gif", film, fps=1 / SECONDS)
 
 
 def new_episodes(trained: playback.Trained) -> Trajectory:
@@ -119,12 +131,18 @@ def _errors(difference: np.ndarray) -> dict[str, list[float]]:
     return {name: row.tolist() for name, row in zip(("lower", "median", "upper"), quartiles, strict=True)}
 
 
-def draw() -> Path:
+def results() -> list[str]:
+    """Presets that have one."""
+    return [preset for preset in PRESETS if named(preset, "open_loop.json").exists()]
+
+
+def draw(preset: str) -> Path:
     """Images above, the error of the pole's angle below."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    record, frames = plotting.read_results(RESULT), iio.imread(FRAMES)
+    record = plotting.read_results(named(preset, "open_loop.json"))
+    frames = iio.imread(named(preset, "open_loop_frames.png"))
     size = frames.shape[0] // 2
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(10, 5.5), layout="constrained")
@@ -153,7 +171,7 @@ def draw() -> Path:
             xlabel="step (0.08 s each); images are seen up to the line", ylabel="error of the angle, degrees"
         )
         axes.legend()
-        path = RESULT.with_suffix(".png")
+        path = named(preset, "open_loop.png")
         figure.savefig(path)
     return path
 
@@ -161,8 +179,9 @@ def draw() -> Path:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", action="store_true", help="predict")
-    parser.add_argument("--from", dest="logdir", type=Path, default=LOGDIR, help="the run")
+    parser.add_argument("--preset", choices=PRESETS, default="laptop", help="of the run")
+    parser.add_argument("--search", choices=PRESETS, help="that episodes are acted with; default: the run's")
     options = parser.parse_args()
     if options.run:
-        measure(options.logdir)
-    print(draw() if RESULT.exists() else "no result yet: --run makes it")
+        measure(options.preset, options.search or options.preset)
+    print(*map(draw, results()) if results() else ["no result yet: --run makes it"], sep="\n")
