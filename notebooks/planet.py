@@ -36,8 +36,8 @@ gallery = Gallery()
 # %% [markdown]
 # ## Return against steps
 #
-# Tasks of the control suite from images, preset `laptop`, beside the score that the paper reports for its
-# full size after a million steps (Table 1).
+# Tasks of the control suite from images, presets `laptop` and `gpu`, beside the score that the paper reports
+# for its full size after a million steps (Table 1).
 
 # %%
 gallery.figure("planet_returns.py", "planet/cartpole_laptop.json")
@@ -48,8 +48,17 @@ gallery.figure("planet_returns.py", "planet/cartpole_laptop.json")
 # Five images are seen, fifty more are imagined from the actions alone.
 
 # %%
-gallery.figure("planet_open_loop.py", "planet/open_loop.json")
-gallery.picture("docs/planet_open_loop.gif", "experiments/figures/planet_open_loop.py --run")
+gallery.figure("planet_open_loop.py", "planet/open_loop_gpu.json")
+gallery.picture("docs/planet_open_loop_gpu.gif", "experiments/figures/planet_open_loop.py --run --preset gpu")
+
+# %% [markdown]
+# ## What it needs
+#
+# Fig. 4 and 5 of the paper on the cart-pole: halves of the state, latent overshooting, data from random
+# actions, random shooting instead of the cross-entropy method.
+
+# %%
+gallery.figure("planet_ablation.py", "planet/ablation.json")
 
 # %% [markdown]
 # ## Training it here

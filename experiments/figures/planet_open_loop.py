@@ -136,7 +136,7 @@ def results() -> list[str]:
     return [preset for preset in PRESETS if named(preset, "open_loop.json").exists()]
 
 
-def draw(preset: str) -> Path:
+def draw(preset: str = "gpu") -> Path:
     """Images above, the error of the pole's angle below."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
