@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import jax
-from alphazero_elo import EXPERIMENTS, GAMES, LOGDIR, OPENINGS, RESULTS, against, compiled
+from alphazero_elo import EXPERIMENTS, GAMES, LOGDIR, OPENINGS, RESULTS, against, compiled, game_of
 
 from imaginax import envs
 from imaginax.arena import ladder
@@ -24,39 +24,39 @@ from imaginax.runtime import playback, plotting, run
 SIMULATIONS = (2, 8, 32, 128, 512)
 
 
-def measure(game: str) -> None:
+def measure(name: str) -> None:
     """Plays every opponent with every number of simulations, going on with what was stopped."""
-    trained = playback.load(LOGDIR / game)
-    env, player, directory = envs.make(game), trained.system.player, trained.directory
+    trained = playback.load(LOGDIR / name)
+    env, player, directory = envs.make(game_of(name)), trained.system.player, trained.directory
     assert player is not None
     last = run.snapshots(trained.system, directory, trained.record)[-1:]
     play = partial(against, env, player, directory.path / "matches.json", last)
     matches = [
         {"simulations": simulations, **row}
-        for name in EXPERIMENTS[game].opponents
+        for other in EXPERIMENTS[name].opponents
         for simulations in SIMULATIONS
-        for row in play(name, simulations, OPENINGS)
+        for row in play(other, simulations, OPENINGS)
     ]
     pairings = [
         ladder.Pairing(_name(row["simulations"]), row["opponent"], row["wins"], row["draws"], row["losses"])
         for row in matches
     ]
-    pairings += ladder.round_robin(env, compiled(game), jax.random.key(1), games=GAMES, openings=OPENINGS)
-    record = plotting.results_record(LOGDIR / game) | {
+    pairings += ladder.round_robin(env, compiled(name), jax.random.key(1), games=GAMES, openings=OPENINGS)
+    record = plotting.results_record(LOGDIR / name) | {
         "simulations": SIMULATIONS,
         "matches": matches,
         "ladder": ladder.ladder(pairings, anchor="random"),
     }
-    plotting.write_results(_result(game), record)
+    plotting.write_results(_result(name), record)
 
 
-def _result(game: str) -> Path:
-    return RESULTS / EXPERIMENTS[game].system / f"{game}_simulations.json"
+def _result(name: str) -> Path:
+    return RESULTS / EXPERIMENTS[name].system / f"{name}_simulations.json"
 
 
 def results() -> list[Path]:
     """Those that are there."""
-    return [path for game in EXPERIMENTS if (path := _result(game)).exists()]
+    return [path for name in EXPERIMENTS if (path := _result(name)).exists()]
 
 
 def draw() -> Path:
