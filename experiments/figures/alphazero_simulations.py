@@ -21,7 +21,7 @@ from imaginax import envs
 from imaginax.arena import ladder
 from imaginax.runtime import playback, plotting, run
 
-SIMULATIONS = (2, 8, 32, 128, 512)
+SIMULATIONS = (4, 16, 64, 256)
 
 
 def measure(name: str) -> None:

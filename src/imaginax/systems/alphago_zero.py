@@ -220,7 +220,8 @@ LAPTOP = AlphaGoZeroConfig(
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(1_200, 2_000)),
 )
 
-# Minutes on one GPU: 1.7 million moves.
+# A quarter of an hour on one H100, by an estimate: 1.7 million moves. With 32 simulations, the only run so
+# far, search did not improve on an untrained network (docs/alphago_zero.md).
 GPU = dataclasses.replace(
     LAPTOP,
     env="go_9x9",
@@ -234,7 +235,7 @@ GPU = dataclasses.replace(
     sampled_plies=16,
     gate_games=64,
     evaluation=EvaluationConfig("random", games=64),
-    search=SearchConfig("puct", simulations=32, dirichlet_alpha=0.13),
+    search=SearchConfig("puct", simulations=128, dirichlet_alpha=0.13),
     network=NetworkConfig(channels=64, blocks=6, value_hidden=128, momentum=0.95, dtype="bfloat16"),
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(2_000,)),
 )
