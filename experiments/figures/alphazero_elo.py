@@ -70,7 +70,9 @@ EXPERIMENTS = {
     ),
     "othello": Experiment("alphazero", ("random", "greedy", "minimax:2"), ("mcts:200",), chunks=48),
     "gardner_chess": Experiment(
-        "alphazero", ("random", "minimax:2", "fairy-stockfish:skill=-20:nodes=50"), chunks=48
+        "alphazero",
+        ("random", "fairy-stockfish:skill=-20:nodes=50", "fairy-stockfish:skill=0:nodes=500"),
+        chunks=48,
     ),
     "go_5x5": Experiment("alphago_zero", ("random", "mcts:200", "gnugo:1"), ("gnugo:10",), ("gnugo:1",)),
 }
