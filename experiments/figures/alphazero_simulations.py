@@ -21,7 +21,7 @@ from imaginax import envs
 from imaginax.arena import ladder
 from imaginax.runtime import playback, plotting, run
 
-SIMULATIONS = (4, 16, 64, 256)
+SIMULATIONS = (4, 16, 64, 128)
 
 
 def measure(name: str) -> None:

@@ -53,13 +53,14 @@ def named(preset: str, name: str) -> Path:
     return path.with_stem(path.stem + PRESETS[preset])
 
 
-def measure(preset: str, search: str) -> None:
+def measure(preset: str, search: str | None) -> None:
     """Predicts, and reads the angles off what was seen and what was imagined."""
     logdir = RUNS / f"cartpole_swingup{PRESETS[preset]}"
     trained = playback.load(logdir)
     config: Any = trained.system.config
-    planner = planet.preset(search, None).planner
-    trained = trained._replace(system=planet.make(dataclasses.replace(config, planner=planner)))
+    if search:
+        planner = planet.preset(search, None).planner
+        trained = trained._replace(system=planet.make(dataclasses.replace(config, planner=planner)))
     data = new_episodes(trained)
     env = unit_actions(envs.make(config.env, action_repeat=config.action_repeat))
     model = latent_model(pixels(env, config.image).spec, config.model, config.objective)
@@ -72,7 +73,7 @@ def measure(preset: str, search: str) -> None:
     record = plotting.results_record(logdir) | {
         "context": CONTEXT,
         "episodes": EPISODES,
-        "search": search,
+        "search": search or preset,
         "error_degrees": _errors(read(imagined) - truth),
         "error_degrees_of_no_prediction": _errors(frozen - truth),
     }
@@ -183,5 +184,5 @@ if __name__ == "__main__":
     parser.add_argument("--search", choices=PRESETS, help="that episodes are acted with; default: the run's")
     options = parser.parse_args()
     if options.run:
-        measure(options.preset, options.search or options.preset)
+        measure(options.preset, options.search)
     print(*map(draw, results()) if results() else ["no result yet: --run makes it"], sep="\n")
