@@ -48,7 +48,7 @@ gallery.figure("alphazero_elo.py", "alphazero/connect_four.json")
 # The same network with more and with fewer simulations of a move (Fig. 2 of the paper).
 
 # %%
-gallery.figure("alphazero_simulations.py", "alphago_zero/go_5x5_simulations.json")
+gallery.figure("alphazero_simulations.py", "alphazero/gardner_chess_simulations.json")
 
 # %% [markdown]
 # ## A game that it played
