@@ -7,8 +7,7 @@ A chunk of training plays `plies` moves of every game, each with a search, and l
 Its network's work is simulations + 1 forward passes a move and three (forward, and two for the gradient) a
 position of a batch. Beside the chunk are timed a large matrix product, which says what the machine can do,
 and the network alone with the same batches: what the chunk takes longer is search, rules, replay and the
-optimiser. Prints a table and writes results/benchmarks/alphazero.json, or
-alphazero_gpu.json on a GPU.
+optimiser. Prints a table and writes results/benchmarks/alphazero.json, or alphazero_gpu.json on a GPU.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ ENCODER = ((3, 32, 4, 2), (32, 64, 4, 2), (64, 128, 4, 2), (128, 256, 4, 2))
 DECODER = ((1024, 1, 1), ((1024, 128, 5, 2), (128, 64, 5, 2), (64, 32, 6, 2), (32, 3, 6, 2)))
 ACTIONS, HORIZON = 1, 12
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-torch.set_float32_matmul_precision("high")  # on a GPU TF32, which JAX takes too
+if DEVICE == "cuda":
+    torch.set_float32_matmul_precision("high")  # TF32, which JAX takes there too
 
 
 def make_model() -> PlaNetModel:
