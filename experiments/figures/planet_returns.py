@@ -86,7 +86,7 @@ def draw() -> Path:
 
     found = results()
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(5.5 * len(found), 4), layout="constrained")
+        figure = Figure(figsize=(5.5 * len(found), 5), layout="constrained")
         for axes, (task, preset) in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
             _panel(axes, plotting.read_results(result(task, preset)), task)
         path = RESULTS / "returns.png"
@@ -112,8 +112,8 @@ def _panel(axes, record, task: str) -> None:
         bound = plotting.read_results(bound_result(task))["headline"]["eval_return"]
         axes.axhline(bound, color="#888888", linestyle=":", label=f"this search, true simulator: {bound:.0f}")
     title = f"{record['env']}, preset {record['preset']}"
-    axes.set(title=title, xlabel="steps of the environment", ylabel="return", ylim=(0, 1000))
-    axes.legend(loc="lower right", fontsize=9, framealpha=0.9)
+    axes.set(title=title, xlabel="steps of the environment", ylabel="return", ylim=(0, 1020))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=9)
 
 
 if __name__ == "__main__":
