@@ -21,7 +21,14 @@ def boards(rows, seed=0):
 
 
 def fresh(net):
-    return jax.jit(net.init)(jax.random.key(0))
+    """Fresh variables; the kernels of the last layers, which are zero, drawn as well."""
+    variables, key = jax.jit(net.init)(jax.random.key(0)), jax.random.key(1)
+
+    def drawn(path, leaf):
+        last = path[-1].key == "kernel" and path[-2].key in ("policy", "policy_planes", "value")
+        return jax.random.normal(key, leaf.shape) * (leaf.shape[-1] / leaf.size) ** 0.5 if last else leaf
+
+    return jax.tree_util.tree_map_with_path(drawn, variables)
 
 
 def trained(net, steps=1, data=None):
@@ -131,12 +138,20 @@ def test_bfloat16_keeps_variables_and_outputs_in_float32():
     assert not np.array_equal(logits, exact[0])
 
 
+def test_an_untrained_network_has_no_opinion():
+    """However deep it is; else search would follow what is random rather than the rules."""
+    for policy in ("fc", "conv"):
+        net = make_network(NetworkConfig(**SMALL | {"blocks": 8}, policy=policy), PLANES, 36)
+        logits, value = jax.jit(net.apply)(jax.jit(net.init)(jax.random.key(0)), boards(4))
+        assert not logits.any() and not value.any()
+
+
 def test_fresh_weights_have_the_variances_that_they_say():
-    params = fresh(make_network(NetworkConfig(channels=64, blocks=1), (9, 9, 17), 82))["params"]
+    net = make_network(NetworkConfig(channels=64, blocks=1), (9, 9, 17), 82)
+    params = jax.jit(net.init)(jax.random.key(0))["params"]
     for kernel, variance in (
         (params["trunk"]["block_0_a"]["Convolution_0"]["kernel"], 2 / (9 * 64)),
         (params["value_hidden"]["kernel"], 2 / 81),
-        (params["policy"]["kernel"], 1 / 162),
     ):
         np.testing.assert_allclose(np.var(kernel), variance, rtol=0.06)
         assert abs(np.mean(kernel)) < 5 * (variance / kernel.size) ** 0.5

@@ -140,18 +140,20 @@ def make_network(
 def _fresh(shapes: Variables, key: Array) -> Variables:
     """Variables of given shapes: kernels normal, scales and variances one, the rest zero.
 
-    A kernel's variance is 2 / inputs before a rectifier (He et al. 2015, arXiv 1502.01852) and 1 / inputs in
-    the last layers. All are of one draw, since each draw takes a second to compile on a CPU.
+    A kernel's variance is 2 / inputs, for the rectifier after it (He et al. 2015, arXiv 1502.01852). Those of
+    the last layers are zero: an untrained network has no opinion, logits and value are 0 everywhere. With
+    opinions at random, the larger the more blocks there are, search would follow them rather than the rules.
+    All are of one draw, since each draw takes a second to compile on a CPU.
     """
     named, structure = jax.tree.flatten_with_path(shapes)
     names = [[part.key for part in path] for path, _ in named]
-    sizes = [leaf.size if name[-1] == "kernel" else 0 for name, (_, leaf) in zip(names, named, strict=True)]
+    drawn = [name[-1] == "kernel" and name[-2] not in _LAST for name in names]
+    sizes = [leaf.size if random else 0 for random, (_, leaf) in zip(drawn, named, strict=True)]
     normal = jnp.split(jax.random.normal(key, (sum(sizes),)), list(accumulate(sizes))[:-1])
     leaves = []
-    for name, (_, leaf), drawn in zip(names, named, normal, strict=True):
-        if name[-1] == "kernel":
-            gain = 1.0 if name[-2] in _LAST else 2.0
-            leaves.append(drawn.reshape(leaf.shape) * math.sqrt(gain * leaf.shape[-1] / leaf.size))
+    for name, (_, leaf), values in zip(names, named, normal, strict=True):
+        if values.size:
+            leaves.append(values.reshape(leaf.shape) * math.sqrt(2.0 * leaf.shape[-1] / leaf.size))
         else:
             leaves.append(jnp.full(leaf.shape, float(name[-1] in ("scale", "var"))))
     return jax.tree.unflatten(structure, leaves)
