@@ -77,6 +77,20 @@ def test_a_hopeless_game_is_given_up(trained, monkeypatch):
     assert (np.asarray(timestep.last)[~held]).all() and (np.asarray(timestep.reward)[~held] == -1).all()
 
 
+def test_resignation_is_measured_anew_for_every_network_that_plays(trained):
+    system, (_, state), _, _ = trained
+    full = state.carry.resignation._replace(count=jnp.full(8, 16), any=-jnp.ones((8, 16)))
+    act = jax.jit(system.act)
+    for promoted in (0, 1):
+        champion = state.learner._replace(promotions=state.learner.promotions + promoted)
+        carry = state.carry._replace(resignation=full)
+        carry, action, _ = act(champion, carry, state.timestep, jax.random.key(8))
+        known = carry.resignation
+        assert (np.asarray(known.count) < 16).all() == bool(promoted)
+        assert float(resignation.threshold(system.config.resignation, known)) == (-2.0 if promoted else -0.5)
+        assert not promoted or (action < 9).all()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -80,6 +80,16 @@ def start(config: ResignationConfig, games: int) -> Resignation:
     return Resignation(jnp.zeros(games, bool), zeros, jnp.ones((games, 2)), none, none, zeros)
 
 
+def forget(config: ResignationConfig, known: Resignation, another: Bool[Array, ""]) -> Resignation:
+    """As at the start once `another` network plays: what the last one expected says nothing of its values.
+
+    A first network whose values are near 0 would else let the next one give up every game that it begins
+    with komi against it, and learn from nothing but such games. Games under way are not counted either.
+    """
+    fresh = start(config, known.count.shape[0])
+    return jax.tree.map(lambda new, old: jnp.where(another, new, old), fresh, known)
+
+
 def threshold(config: ResignationConfig, known: Resignation) -> Float[Array, ""]:
     """v_resign: the highest of a hundred values at which few enough resignations would have been wrong.
 

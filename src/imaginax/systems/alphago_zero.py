@@ -81,10 +81,17 @@ class Champion(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What self-play remembers."""
+    """What self-play remembers.
+
+    Attributes:
+        play: of its games.
+        resignation: of what the network that plays expected of them.
+        promotions: by which it became the best one.
+    """
 
     play: SelfPlayCarry
     resignation: Resignation
+    promotions: Int[Array, ""]
 
 
 def make(config: AlphaGoZeroConfig) -> System:
@@ -103,7 +110,8 @@ def make(config: AlphaGoZeroConfig) -> System:
         champion = Champion(learner, jax.tree.map(jnp.copy, learner.variables), learner.updates)
         state, timestep = vector.init(key_env)
         known = giving_up.start(config.resignation, config.environments)
-        carry, zero = Carry(self_play.init(config.environments), known), jnp.zeros((), jnp.int32)
+        zero = jnp.zeros((), jnp.int32)
+        carry = Carry(self_play.init(config.environments), known, zero)
         return SystemState(champion, replay.init(), state, timestep, carry, key, zero, zero)
 
     def player(simulations: int | None = None) -> Player:
@@ -169,10 +177,13 @@ def _make_act(config: AlphaGoZeroConfig, env, self_play):
     def act(champion: Champion, carry: Carry, timestep, key):
         key_play, key_hold = jax.random.split(key)
         play, action, extras = self_play.act(champion.best, carry.play, timestep, key_play)
-        known = giving_up.follow(config.resignation, carry.resignation, timestep, key_hold)
+        another = champion.promotions != carry.promotions
+        known = giving_up.forget(config.resignation, carry.resignation, another)
+        known = giving_up.follow(config.resignation, known, timestep, key_hold)
         value = jnp.maximum(extras["value"], jnp.max(extras["q"], axis=1))
         known, resigns = giving_up.decide(config.resignation, known, timestep.player, value)
-        return Carry(play, known), jnp.where(resigns, resignation(env), action), extras
+        carry = Carry(play, known, champion.promotions)
+        return carry, jnp.where(resigns, resignation(env), action), extras
 
     return act
 
@@ -220,24 +231,23 @@ LAPTOP = AlphaGoZeroConfig(
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(1_200, 2_000)),
 )
 
-# A quarter of an hour on one H100, by an estimate: 1.7 million moves. With 32 simulations, the only run so
-# far, search did not improve on an untrained network (docs/alphago_zero.md).
+# A quarter of an hour on one H100, by an estimate from shorter runs; not run itself. 4.9 million moves.
 GPU = dataclasses.replace(
     LAPTOP,
     env="go_9x9",
     environments=1024,
-    chunks=12,
+    warmup=1,
+    chunks=36,
     chunk_plies=128,
     updates=256,
     batch_size=2048,
-    window_games=10_000,
+    window_games=20_000,
     window_plies=2_000,
-    sampled_plies=16,
     gate_games=64,
     evaluation=EvaluationConfig("random", games=64),
-    search=SearchConfig("puct", simulations=128, dirichlet_alpha=0.13),
+    search=SearchConfig("gumbel", simulations=32, values="siblings", c_scale=0.1),
     network=NetworkConfig(channels=64, blocks=6, value_hidden=128, momentum=0.95, dtype="bfloat16"),
-    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4), boundaries=(2_000,)),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(5_000, 7_500)),
 )
 
 # Seconds on two cores, on a game that is solved: what tests/contract runs.
