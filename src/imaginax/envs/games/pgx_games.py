@@ -1,13 +1,14 @@
 """The rules of every game, by pgx (https://github.com/sotetsuk/pgx), and the inside of its states.
 
-pgx leaves fields of its states private (`_x`, `_board` ...). Only this module and `compaction` use them.
+pgx leaves fields of its states private (`_x`, `_board` ...). Only this module, `go_moves` and
+`compaction` use them.
 
 Where pgx's rules differ from a federation's:
 
 * An illegal action ends the game: the mover gets -1 and the opponent +1.
 * Go: area scoring of the stones that stand (nothing is taken for dead), suicide is illegal, and a game
   of 2 n^2 moves ends and is scored. pgx lets a player repeat a position of the whole board and has it lose
-  for that; here such moves are illegal (positional superko, Tromp-Taylor), see `superko`.
+  for that; here such moves are illegal (positional superko, Tromp-Taylor), see `go_moves`.
 * Chess: the game ends by itself at the third occurrence of a position and after 50 moves of both without
   capture or pawn move, and is drawn after 512 plies. A pawn's double step makes a new position even where no
   pawn can take it en passant, and bishops of one colour of squares, however many, cannot mate.
@@ -23,11 +24,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
+from imaginax.envs.games import go_moves
 from imaginax.envs.games.titles import Title
 from imaginax.types import State
 
@@ -116,8 +117,7 @@ def following(base: Any, title: Title, state: State, action: Array) -> State:
     state = base.step(state, action)
     if title.kind != "go":
         return state
-    barred = superko(state, title.size) & ~state.terminated
-    return state.replace(legal_action_mask=state.legal_action_mask & ~barred)
+    return state.replace(legal_action_mask=go_moves.legal(state, title.size) | state.terminated)
 
 
 def seat(state: State) -> Int[Array, ""]:
@@ -128,56 +128,6 @@ def seat(state: State) -> Int[Array, ""]:
 def moves_made(state: State) -> Int[Array, ""]:
     """Moves since the beginning of the game."""
     return state._step_count
-
-
-def superko(state: State, size: int) -> Bool[Array, "A"]:
-    """Moves of Go that would repeat an earlier position of the whole board, whoever is to move.
-
-    Works on the hashes that pgx keeps: a move changes that of its own point and of all captured stones.
-    """
-    from pgx._src.games import go
-
-    x, points = state._x, size * size
-    colour = jnp.where(x.color == 0, 1, -1)
-    keys = go.ZOBRIST_BOARD[:, :points]
-    beside = jax.vmap(go._adj_ixs, in_axes=(0, None))(jnp.arange(points), size)
-    chain = jnp.where(x.board == 0, points, jnp.abs(x.board) - 1)  # empty points are a chain of their own
-    doomed = _atari(chain, beside) & (x.board * colour < 0)
-    of_chain = _xor_of_chains(keys[0] ^ keys[-colour], chain)
-    taken = jnp.where((beside >= 0) & doomed[beside], chain[beside], -1)  # [points 4]
-    again = (taken[:, :, None] == taken[:, None, :]) & jnp.tri(4, k=-1, dtype=bool)
-    counted = (taken >= 0) & ~again.any(-1)
-    captured = jnp.where(counted[..., None], of_chain[taken], 0)
-    for direction in range(4):
-        keys = keys.at[0].set(keys[0] ^ captured[:, direction])
-    after = go._compute_hash(x) ^ keys[0] ^ keys[colour]
-    old = x.hash_history
-    same = (after[:, None, 0] == old[None, :, 0]) & (after[:, None, 1] == old[None, :, 1])
-    return jnp.append(same.any(-1) & (x.board == 0), False)
-
-
-def _atari(chain: Int[Array, "P"], beside: Int[Array, "P 4"]) -> Bool[Array, "P"]:
-    """Stones whose chain has one liberty: the first and the last empty point beside it are the same."""
-    points = chain.size
-    free = (beside >= 0) & (chain[beside] == points)
-    first_free = jnp.where(free, beside, points).min(1)
-    last_free = jnp.where(free, beside, -1).max(1)
-    low = jax.ops.segment_min(first_free, chain, points + 1)
-    high = jax.ops.segment_max(last_free, chain, points + 1)
-    return (low == high)[chain]
-
-
-def _xor_of_chains(keys: Array, chain: Int[Array, "P"]) -> Array:
-    """Exclusive or of the keys [P 2] of the stones of every chain, by its number.
-
-    A running one over the stones in the order of their chains, read at both ends of each.
-    """
-    order = jnp.argsort(chain)
-    running = jax.lax.associative_scan(jnp.bitwise_xor, keys[order])
-    running = jnp.concatenate([jnp.zeros_like(keys[:1]), running])
-    count = jnp.cumsum(jax.ops.segment_sum(jnp.ones_like(chain), chain, chain.size + 1))
-    begin = jnp.concatenate([jnp.zeros_like(count[:1]), count[:-1]])
-    return running[count] ^ running[begin]
 
 
 def position(title: Title) -> Callable[[State], Position]:
