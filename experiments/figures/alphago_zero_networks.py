@@ -35,8 +35,8 @@ NETWORKS = {
         ("dual", "separate"), (("res", "residual"), ("conv", "convolutional"))
     )
 }
-BLOCKS, UPDATES, BATCH = 4, 1_000, 512
-GAMES, OPENINGS, SIMULATIONS = 100, 4, 32
+BLOCKS, UPDATES, BATCH = 4, 500, 512
+GAMES, OPENINGS, SIMULATIONS = 80, 4, 32
 TEST_POSITIONS = 20_000
 
 

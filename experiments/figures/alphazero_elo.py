@@ -74,7 +74,12 @@ EXPERIMENTS = {
         ("random", "fairy-stockfish:skill=-20:nodes=50", "fairy-stockfish:skill=0:nodes=500"),
         chunks=48,
     ),
-    "go_5x5": Experiment("alphago_zero", ("random", "mcts:200", "gnugo:1"), ("gnugo:10",), ("gnugo:1",)),
+    "go_5x5": Experiment(
+        "alphago_zero",
+        ("random", "mcts:200", "gnugo:1"),
+        ("gnugo:10",),
+        ("gnugo:1", "gnugo:10"),
+    ),
 }
 
 
