@@ -103,6 +103,7 @@ def draw() -> Path:
     record = json.loads(RESULT.read_text())
     ratings = {row["name"]: row for row in record["ladder"]["ratings"]}
     names = list(record["networks"])
+    labels = [name.replace("-", "\n") for name in names]
     elo = [ratings[name] for name in names]
     rows = [record["networks"][name] for name in names]
     panels = {
@@ -112,12 +113,12 @@ def draw() -> Path:
     }
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(13, 3.6), layout="constrained")
-        for axes, (label, values) in zip(figure.subplots(1, 3), panels.items(), strict=True):
-            axes.bar(names, values, color=plotting.COLOURS[0], width=0.6)
-            if label.startswith("Elo"):
+        for axes, (quantity, values) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+            axes.bar(labels, values, color=plotting.COLOURS[0], width=0.6)
+            if quantity.startswith("Elo"):
                 spread = [[row["elo"] - row["low"] for row in elo], [row["high"] - row["elo"] for row in elo]]
-                axes.errorbar(names, values, spread, fmt="none", ecolor="#333333", capsize=3)
-            axes.set(ylabel=label)
+                axes.errorbar(labels, values, spread, fmt="none", ecolor="#333333", capsize=3)
+            axes.set(ylabel=quantity)
         path = RESULT.with_suffix(".png")
         figure.savefig(path)
     return path
