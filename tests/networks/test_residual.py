@@ -139,7 +139,7 @@ def test_bfloat16_keeps_variables_and_outputs_in_float32():
 
 
 def test_an_untrained_network_has_no_opinion():
-    """However deep it is; else search would follow what is random rather than the rules."""
+    """However deep it is, so that search has the rules alone."""
     for policy in ("fc", "conv"):
         net = make_network(NetworkConfig(**SMALL | {"blocks": 8}, policy=policy), PLANES, 36)
         logits, value = jax.jit(net.apply)(jax.jit(net.init)(jax.random.key(0)), boards(4))

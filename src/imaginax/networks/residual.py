@@ -141,9 +141,8 @@ def _fresh(shapes: Variables, key: Array) -> Variables:
     """Variables of given shapes: kernels normal, scales and variances one, the rest zero.
 
     A kernel's variance is 2 / inputs, for the rectifier after it (He et al. 2015, arXiv 1502.01852). Those of
-    the last layers are zero: an untrained network has no opinion, logits and value are 0 everywhere. With
-    opinions at random, the larger the more blocks there are, search would follow them rather than the rules.
-    All are of one draw, since each draw takes a second to compile on a CPU.
+    the last layers are zero: an untrained network has no opinion, logits and value are 0 everywhere, and
+    search has the rules alone. All are of one draw, since each draw takes a second to compile on a CPU.
     """
     named, structure = jax.tree.flatten_with_path(shapes)
     names = [[part.key for part in path] for path, _ in named]
