@@ -133,6 +133,8 @@ def test_uci_options_are_checked_and_moves_understood(tmp_path):
     [
         ("gnugo:1", "chess", "does not play chess"),
         ("gnugo", "go_5x5", "does not play go_5x5"),
+        ("grhino:1", "go_5x5", "does not play go_5x5"),
+        ("grhino:6", "othello", "level must be a whole number from 1 to 5, got '6'"),
         ("gnugo:11", "go_5x5", "level must be a whole number from 1 to 10, got '11'"),
         ("stockfish:nodes=1", "gardner_chess", "does not play gardner_chess"),
         ("stockfish", "chess", "must be one of"),
@@ -187,6 +189,19 @@ def _actions(moves: list[str]) -> list[int]:
         found.append(parse_move("go_5x5", state, move))
         state, _ = step(state, jnp.int32(found[-1]), jax.random.key(0))
     return found + [-1] * (GO.spec.max_steps - len(found))
+
+
+@pytest.mark.slow
+@needs("gtp-rhino")
+def test_grhino_beats_random_play_with_passes_that_go_without_saying():
+    env = envs.make("othello")
+    program = make_program("grhino:1", env)
+    match = play_program(
+        env, make_opponent("random", env), (), program, jax.random.key(0), games=8, at_once=4, openings=4
+    )
+    assert match.disputed == {}, match.disputed  # it counts the stones as the environment does
+    assert summarise(match.result).losses >= 7
+    assert sum(moves.count("pass") for moves in match.moves) > 0
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""Programs that nobody here wrote, as opponents: GNU Go over GTP, Stockfish and Fairy-Stockfish over UCI.
+"""Programs that nobody here wrote, as opponents: over GTP and UCI.
 
     gnugo:L                        GNU Go at level L (1 to 10), for go_NxN
+    grhino:L                       GRhino at level L (1 to 5), for othello
     stockfish:nodes=N              Stockfish with N nodes a move, for chess
     stockfish:skill=S:nodes=N      weakened: Skill Level 0 to 20
     stockfish:elo=E:nodes=N        weakened: UCI_Elo, 1350 to 2850
@@ -9,6 +10,9 @@
 GNU Go plays by Chinese rules with positional superko, which the environment plays by too. The environment
 counts every stone that stands as alive, so where GNU Go would pass it first takes dead stones off
 (`kgs-genmove_cleanup`), as it does on servers that score in this way; it never resigns.
+
+GRhino's program for GTP is gtp-rhino. It takes passes for granted, since in Othello they are forced; the
+thinking of its level 5 can take minutes.
 
 Fairy-Stockfish may leave an animal-shogi chick unpromoted on the last rank, a move the environment does not
 have: such a game is disputed. It happens at low skill only, where moves are drawn at random.
@@ -21,12 +25,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from imaginax.arena.processes import LineProcess, ProgramError, ProgramMissing, locate
-from imaginax.envs.games.titles import parse
+from imaginax.envs.games.titles import Title, parse
 from imaginax.types import ConfigError, Environment
 
 __all__ = ["GtpProgram", "Program", "ProgramError", "ProgramMissing", "UciProgram", "locate", "make_program"]
 
-FORMS = "gnugo:L, stockfish:nodes=N, stockfish:skill=S:nodes=N, fairy-stockfish:nodes=N"
+FORMS = "gnugo:L, grhino:L, stockfish:nodes=N, stockfish:skill=S:nodes=N, fairy-stockfish:nodes=N"
 _VARIANTS = {"chess": "chess", "gardner_chess": "gardner", "animal_shogi": "dobutsu", "shogi": "shogi"}
 _LIMITS = {"nodes": (1, 10**9), "skill": (-20, 20), "elo": (500, 2850)}
 
@@ -49,9 +53,18 @@ class Program(Protocol):
 
 
 class GtpProgram:
-    """A Go program that speaks GTP 2; the side that began is Black."""
+    """A program for Go or Othello that speaks GTP 2; the side that began is Black."""
 
-    def __init__(self, name: str, arguments: Sequence[str], *, size: int, komi: float, timeout: float = 60.0):
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        size: int,
+        komi: float,
+        passes: bool = True,
+        timeout: float = 60.0,
+    ):
         """Starts the program and sets the board up.
 
         Args:
@@ -59,13 +72,14 @@ class GtpProgram:
             arguments: that make it speak GTP by the rules wanted.
             size: lines of the board.
             komi: points for White.
+            passes: whether it wants to be told of them.
             timeout: seconds for one answer.
 
         Raises:
             ProgramMissing: if it is not installed.
             ProgramError: if it refuses the board.
         """
-        self.name, self._komi = name, komi
+        self.name, self._komi, self._passes = name, komi, passes
         self._process = LineProcess(name, arguments, timeout=timeout)
         self._told: list[str] = []
         self.command(f"boardsize {size}")
@@ -128,7 +142,8 @@ class GtpProgram:
         if [move.lower() for move in moves[:known]] != self._told:
             raise ProgramError(f"{self.name} plays another game than the one it is asked about")
         for number in range(known, len(moves)):
-            self.command(f"play {_colour(number)} {moves[number]}")
+            if self._passes or moves[number].lower() != "pass":
+                self.command(f"play {_colour(number)} {moves[number]}")
             self._told.append(moves[number].lower())
 
 
@@ -221,13 +236,8 @@ def make_program(text: str, env: Environment, *, timeout: float = 60.0) -> Calla
     """
     name, *options = text.split(":")
     title = parse(env.spec.name)
-    if name == "gnugo" and title.kind == "go" and len(options) == 1 and options[0].isdecimal():
-        level = _number(text, "level", options[0], 1, 10)
-        rules = ["--mode", "gtp", "--chinese-rules", "--positional-superko", "--never-resign"]
-        locate(name)
-        return lambda: GtpProgram(
-            name, [*rules, "--level", str(level)], size=title.size, komi=title.komi, timeout=timeout
-        )
+    if (name, title.kind) in (("gnugo", "go"), ("grhino", "othello")) and len(options) == 1:
+        return _gtp(text, name, title, options[0], timeout)
     plays = {"stockfish": ("chess",), "fairy-stockfish": tuple(_VARIANTS)}
     if title.kind not in plays.get(name, ()):
         raise ConfigError(f"program {text!r} does not play {env.spec.name}; known: {FORMS}")
@@ -236,6 +246,25 @@ def make_program(text: str, env: Environment, *, timeout: float = 60.0) -> Calla
         settings["UCI_Variant"] = _VARIANTS[title.kind]
     locate(name)
     return lambda: UciProgram(name, go=go, options=settings, timeout=timeout)
+
+
+def _gtp(text: str, name: str, title: Title, level: str, timeout: float) -> Callable[[], Program]:
+    """What starts GNU Go or GRhino at a level."""
+    number = _number(text, "level", level, 1, 10 if name == "gnugo" else 5)
+    if name == "gnugo":
+        rules = ["--mode", "gtp", "--chinese-rules", "--positional-superko", "--never-resign"]
+        program, size = name, title.size
+    else:
+        program, rules, size = "gtp-rhino", [], 8
+    locate(program)
+    return lambda: GtpProgram(
+        program,
+        [*rules, "--level", str(number)],
+        size=size,
+        komi=title.komi,
+        passes=name == "gnugo",
+        timeout=timeout,
+    )
 
 
 def _uci_settings(text: str, options: list[str]) -> tuple[str, dict[str, str | int]]:

@@ -14,7 +14,7 @@ from imaginax.arena.program_match import play_program
 from imaginax.arena.programs import make_program
 from imaginax.types import Environment, Params, Player
 
-PROGRAMS = ("gnugo", "stockfish", "fairy-stockfish")
+PROGRAMS = ("gnugo", "grhino", "stockfish", "fairy-stockfish")
 
 
 class Against(NamedTuple):

@@ -14,6 +14,7 @@ won, drawn and lost, the score (a draw is half a point) with its 95% interval, a
 OPPONENT is another run, or one of
   random, greedy, minimax:D, mcts:N, perfect          compiled, for any game (perfect: tic_tac_toe)
   gnugo:LEVEL                                         Go
+  grhino:LEVEL                                        othello
   stockfish:nodes=N, stockfish:elo=E:nodes=N          chess
   fairy-stockfish:nodes=N                             chess, gardner_chess, animal_shogi, shogi
 Programs have to be installed."""
