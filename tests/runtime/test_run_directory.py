@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -34,6 +36,20 @@ def test_another_run_is_refused_unless_it_is_wanted(tmp_path, record):
         open_run(tmp_path, other)
     open_run(tmp_path, other, override_config=True)
     assert read_run(tmp_path)[1]["seed"] == 8
+
+
+def test_two_processes_cannot_train_in_one_folder(tmp_path):
+    path, word = tmp_path / "run", "another process is training in"
+    hold = "from imaginax.runtime import run_directory as r; import sys, time\n"
+    hold += "with r.alone(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", hold, path], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout and other.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=word), run_directory.alone(path):
+            pass
+        other.kill()  # a lock does not outlive its process
+    with run_directory.alone(path), pytest.raises(RunError, match=word), run_directory.alone(path):
+        pass
+    assert not list(path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "\x00\xff"])

@@ -87,7 +87,7 @@ def train(
     Raises:
         ConfigError: if `logdir` holds another run, or the state does not fit into memory or the devices.
         NonFinite: naming the metric; the last checkpoint stays as it was.
-        RunError: if something cannot be written.
+        RunError: if something cannot be written, or another process trains in `logdir`.
     """
     if seeds < 1 or not 0 <= seed < 2**31 - seeds:
         raise ConfigError(f"seeds must be at least 1 and seed not negative, got {seeds} and {seed}")
@@ -95,16 +95,27 @@ def train(
     with precision(system):
         memory.check(system, seeds, mesh)
     record = run_directory.describe(system, preset=preset, seeds=seeds, seed=seed)
-    open_run = partial(run_directory.open_run, logdir, record, override_config=override_config)
-    directory = distributed.leader_first(open_run) or RunDirectory(Path(logdir))
     enable_cache()
     chunks = sum(stage.chunks for stage in system.schedule)
     with (
+        _opened(logdir, record, override_config) as directory,
         precision(system),
         progress.show(chunks, stream, quiet=not distributed.is_leader()) as display,
         contextlib.closing(make_driver(system, seeds, mesh, overlap=overlap)) as driver,
     ):
         return _train(Run(system, driver, directory, display, saving or Saving()), record)
+
+
+@contextlib.contextmanager
+def _opened(logdir: Path | str, record: dict[str, Any], override_config: bool) -> Iterator[RunDirectory]:
+    """The run directory, made or checked by the leader, in which no other process trains meanwhile."""
+    with contextlib.ExitStack() as held:
+
+        def alone() -> RunDirectory:
+            held.enter_context(run_directory.alone(logdir))
+            return run_directory.open_run(logdir, record, override_config=override_config)
+
+        yield distributed.leader_first(alone) or RunDirectory(Path(logdir))
 
 
 def _train(run: Run, record: dict[str, Any]) -> dict[str, Any]:

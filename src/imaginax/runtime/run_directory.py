@@ -7,11 +7,14 @@ checkpoints/, tensorboard/, figures/ and media/ what their names say.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import math
 import os
 import platform
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -120,6 +123,33 @@ def open_run(logdir: Path | str, record: dict[str, Any], *, override_config: boo
     except OSError as error:
         raise RunError(f"cannot write to {directory.path}: {error.strerror or error}") from error
     return directory
+
+
+@contextlib.contextmanager
+def alone(logdir: Path | str) -> Iterator[None]:
+    """Keeps other processes of this machine from training in a run's folder, which is made if there is none.
+
+    The lock is on the folder itself and ends with the process that holds it, however that ends.
+
+    Raises:
+        RunError: if another process trains there, or the folder cannot be made.
+    """
+    path = Path(logdir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        held = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"another process is training in {path}") from error
+        except OSError:  # some file systems of networks have no locks
+            pass
+        yield
+    finally:
+        os.close(held)
 
 
 def read_run(logdir: Path | str) -> tuple[RunDirectory, dict[str, Any]]:
