@@ -46,6 +46,7 @@ def measure(path: str) -> None:
     words = ["train", "alphago_zero", "--env", "go_9x9", "--logdir", str(LOGDIR), "--chunks", str(CHUNKS)]
     if cli.main([*words, *SETTINGS.split(), "--snapshots", str(EVERY)]):
         sys.exit("the run failed")
+    record = plotting.results_record(LOGDIR)  # before the games, as it refuses a run that was stopped
     trained = playback.load(LOGDIR)
     env, config = envs.make("go_9x9"), trained.system.config
     taught_on, asked_about = (_positions(part, env) for part in go_games.split(_games(path)))
@@ -55,7 +56,7 @@ def measure(path: str) -> None:
     taught, curve = _taught(env, network, taught_on, lambda learned: foresight(learned, asked_about))
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     champions = [jax.tree.map(lambda leaf: leaf[0], one.state) for one in kept]
-    record = plotting.results_record(LOGDIR) | {
+    record |= {
         "positions": {"taught": len(taught_on.move), "asked": len(asked_about.move)},
         "taught": curve,
         "snapshots": [

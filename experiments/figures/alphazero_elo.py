@@ -87,6 +87,7 @@ def measure(name: str) -> None:
     """Trains on a game and plays the matches, going on with what was stopped."""
     wanted, logdir, game = EXPERIMENTS[name], LOGDIR / name, game_of(name)
     env, trained = envs.make(game), _train(game, wanted, logdir)
+    record = plotting.results_record(logdir)  # before the matches, as it refuses a run that was stopped
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     make_player = trained.system.player
     assert make_player is not None  # both systems play
@@ -106,7 +107,7 @@ def measure(name: str) -> None:
         for openings, other in itertools.product((0, OPENINGS), wanted.more)
         for row in play(kept[-1:], other, MORE, openings)
     ]
-    record = plotting.results_record(logdir) | {
+    record |= {
         "simulations": SIMULATIONS,
         "matches": matches,
         "snapshots": [{"step": one.step, **one.progress} for one in kept],
