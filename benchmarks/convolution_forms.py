@@ -23,7 +23,7 @@ from imaginax.networks.convolution import Backend, convolve
 from imaginax.runtime.bench import matrix_product
 
 BOARDS = ((64, 6, 7), (64, 9, 9), (128, 9, 9), (16, 16, 16))  # channels, height, width; an image last
-BACKENDS: tuple[Backend, ...] = ("auto", "xla", "matmul")
+BACKENDS: tuple[Backend, ...] = ("auto", "xla")
 LAYERS, STEPS, REPEATS, SIZE = 4, 2, 3, 2048
 
 

@@ -1,15 +1,16 @@
 """The convolution of every network here, in the form that is fast where the program runs.
 
-On a CPU XLA's own weight gradient is a trap: inside a `lax.scan`, where training steps are, it runs some
-twenty times slower than as a matrix product, and so does a convolution whose kernel is batched by `vmap`,
-as it is for several seeds. The convolution itself is often faster as matrix products while images are
-small and have many features, and slower otherwise (benchmarks/convolution_forms.py has both). On
-accelerators XLA's forms are the right ones.
+On a CPU XLA is fast at convolutions whose images and kernels are laid out as it expects, and slow at others:
+at its own weight gradient, in which images and features change places, and at kernels that are batched by
+`vmap`, as they are for several seeds. There the weight gradient is written as convolutions in the expected
+layout, of a few images at a time, so that what is laid out anew need not leave the cache, and lanes follow
+each other. benchmarks/convolution_forms.py has both. On accelerators XLA's own forms are the right ones.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -19,14 +20,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from imaginax.networks import products
-from imaginax.networks.products import Padding
-
-Backend = Literal["auto", "xla", "matmul"]
-Form = Callable[[Array, Array], Array]
+Backend = Literal["auto", "xla"]
+Padding = tuple[tuple[int, int], tuple[int, int]]  # zeros above and below, left and right
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-_SQUARES, _FEATURES = 100, 64  # products win in images of so few squares with so many features
+_CACHE = 400_000  # bytes of images and their gradients at a time
 
 
 def convolve(
@@ -40,16 +38,18 @@ def convolve(
     Args:
         x: images.
         kernel: of odd height and width if no padding is given.
-        backend: `xla` leaves everything to XLA; `matmul` makes matrix products of it; `auto` is `xla` unless
-            the program is compiled for a CPU: there the weight gradient is by matrix products, and so is the
-            convolution itself where that is faster. `auto` and `matmul` have no forward-mode derivative.
+        backend: `xla` leaves everything to XLA; `auto` does too, unless the program is compiled for a CPU:
+            there the weight gradient and lanes with kernels of their own have another form. `auto` has no
+            forward-mode derivative.
         padding: zeros (above, below), (left, right), fewer than the kernel is high and wide; default: as many
             as keep height and width.
     """
     if padding is None:
         height, width = (size // 2 for size in kernel.shape[:2])
         padding = (height, height), (width, width)
-    return _form(backend, padding)(x, kernel)
+    if backend == "xla":
+        return _xla(x, kernel, padding)
+    return _with_own_gradient(padding)(x, kernel)
 
 
 class Convolution(nn.Module):
@@ -83,31 +83,74 @@ class Convolution(nn.Module):
 # ------------------------------------------------------------------ forms
 
 
-@functools.cache
-def _form(backend: Backend, padding: Padding) -> Form:
-    if backend == "xla":
-        return lambda x, kernel: _xla(x, kernel, padding)
-    if backend == "matmul":
-        return _with_gradient(products.convolve, products.kernel_gradient, padding)
-    return _with_gradient(
-        _by_platform(_one_by_one(_by_shape, merges=True), _xla),
-        _by_platform(_one_by_one(products.kernel_gradient, merges=False), _xla_kernel_gradient),
-        padding,
-    )
-
-
 def _xla(x: Array, kernel: Array, padding: Padding) -> Array:
     return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=_LAYOUT)
 
 
-def _by_shape(x: Array, kernel: Array, padding: Padding) -> Array:
-    height, width, inputs, _ = kernel.shape
-    board = x.shape[1] * x.shape[2] <= _SQUARES and inputs >= _FEATURES
-    return (products.convolve if board or height == width == 1 else _xla)(x, kernel, padding)
-
-
 def _xla_kernel_gradient(x: Array, outward: Array, like: Array, padding: Padding) -> Array:
     return jax.linear_transpose(lambda kernel: _xla(x, kernel, padding), like)(outward)[0]
+
+
+def _product_or_xla(x: Array, kernel: Array, padding: Padding) -> Array:
+    return x @ kernel[0, 0] if kernel.shape[:2] == (1, 1) else _xla(x, kernel, padding)
+
+
+def _kernel_gradient(x: Array, outward: Array, like: Array, padding: Padding) -> Array:
+    """Gradient in the kernel, of the shape of `like`, from the gradient `outward` of the output."""
+    few = _few(len(x), sum(math.prod(images.shape[1:]) * images.dtype.itemsize for images in (x, outward)))
+    if few == len(x):
+        return _kernel_gradient_of_few(x, outward, like, padding)
+    # [few, B / few ...]: where devices share a batch, each has a part of every step.
+    x, outward = (images.reshape(few, -1, *images.shape[1:]) for images in (x, outward))
+
+    def add(total: Array, i: Array) -> tuple[Array, None]:
+        some, their = (lax.dynamic_index_in_dim(images, i, 1, keepdims=False) for images in (x, outward))
+        return total + _kernel_gradient_of_few(some, their, like, padding), None
+
+    return lax.scan(add, jnp.zeros_like(like), jnp.arange(x.shape[1]))[0]
+
+
+def _kernel_gradient_of_few(x: Array, outward: Array, like: Array, padding: Padding) -> Array:
+    """A convolution in which images are the features, and the features of one side the images.
+
+    The side with more squares is convolved with the other, so that no more zeros are added than XLA is fast
+    with; if that is the output the kernel comes out turned round.
+    """
+    if math.prod(x.shape[1:3]) >= math.prod(outward.shape[1:3]):
+        return _convolve_features(x, outward, padding).transpose(1, 2, 0, 3)
+    backwards = _convolve_features(outward, x, _turned(like, padding))
+    return backwards[:, ::-1, ::-1].transpose(1, 2, 3, 0)
+
+
+def _convolve_features(x: Array, y: Array, padding: Padding) -> Array:
+    """[B H W I], [B V U O] -> [I h w O]; the barriers keep XLA from undoing the layout."""
+    x, y = lax.optimization_barrier((x.transpose(3, 1, 2, 0), y.transpose(1, 2, 0, 3)))
+    return _xla(x, y, padding)
+
+
+def _turned(kernel: Array, padding: Padding) -> Padding:
+    """The padding with which the kernel, turned round, takes outputs back to inputs."""
+    (top, bottom), (left, right) = padding
+    height, width = kernel.shape[0] - 1, kernel.shape[1] - 1
+    return (height - top, height - bottom), (width - left, width - right)
+
+
+def _few(images: int, size: int) -> int:
+    """How many images at a time, of so many bytes, stay in the cache: a divisor of their number."""
+    most = min(images, max(1, _CACHE // size))
+    return max(few for few in range(1, most + 1) if images % few == 0)
+
+
+# ------------------------------------------------------------------ which one
+
+
+def _by_platform(cpu: Callable[..., Array], default: Callable[..., Array]) -> Callable[..., Array]:
+    def chosen(*given: Any) -> Array:
+        *arrays, padding = given
+        cpu_form, other = (functools.partial(form, padding=padding) for form in (cpu, default))
+        return lax.platform_dependent(*arrays, cpu=cpu_form, default=other)
+
+    return chosen
 
 
 def _one_by_one(form: Callable[..., Array], *, merges: bool) -> Callable[..., Array]:
@@ -132,31 +175,27 @@ def _batched(form: Callable[..., Array], padding: Padding, merges: bool) -> Call
     return batched
 
 
-def _with_gradient(
-    forward: Callable[..., Array], kernel_gradient: Callable[..., Array], padding: Padding
-) -> Form:
-    """`forward`, whose gradient in the images is `forward` with the kernel turned round."""
+_FORWARD = _by_platform(_one_by_one(_product_or_xla, merges=True), _xla)
+_GRADIENT = _by_platform(_one_by_one(_kernel_gradient, merges=False), _xla_kernel_gradient)
+
+
+@functools.cache
+def _with_own_gradient(padding: Padding) -> Callable[[Array, Array], Array]:
+    """`convolve` with a padding. Its gradient in the images is a convolution with the kernel turned round."""
 
     @jax.custom_vjp
     def form(x: Array, kernel: Array) -> Array:
-        return forward(x, kernel, padding)
+        return _FORWARD(x, kernel, padding)
 
     def ahead(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-        return forward(x, kernel, padding), (x, kernel)
+        return form(x, kernel), (x, kernel)
 
     def back(kept: tuple[Array, Array], outward: Array) -> tuple[Array, Array]:
         x, kernel = kept
-        backwards = forward(outward, kernel[::-1, ::-1].swapaxes(2, 3), products.turned(kernel, padding))
-        return backwards, kernel_gradient(x, outward, kernel, padding)
+        round_about = kernel[::-1, ::-1].swapaxes(2, 3)
+        return _FORWARD(outward, round_about, _turned(kernel, padding)), _GRADIENT(
+            x, outward, kernel, padding
+        )
 
     form.defvjp(ahead, back)
     return form
-
-
-def _by_platform(cpu: Callable[..., Array], default: Callable[..., Array]) -> Callable[..., Array]:
-    def chosen(*given: Any) -> Array:
-        *arrays, padding = given
-        cpu_form, other = (functools.partial(form, padding=padding) for form in (cpu, default))
-        return lax.platform_dependent(*arrays, cpu=cpu_form, default=other)
-
-    return chosen
