@@ -2,6 +2,7 @@
 
     python benchmarks/alphazero.py                        the laptop preset on Connect Four
     python benchmarks/alphazero.py --env go_9x9 --plies 4
+    python benchmarks/alphazero.py --devices 2            a CPU's cores as devices; the result is alphazero_2
 
 A chunk of training plays `plies` moves of every game, each with a search, and learns from `updates` batches.
 Its network's work is simulations + 1 forward passes a move and three (forward, and two for the gradient) a
@@ -24,15 +25,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 from imaginax import envs
 from imaginax.networks.residual import Network, make_network
-from imaginax.runtime import bench
+from imaginax.runtime import bench, distributed
 from imaginax.runtime.compilation import Compiled, compiled
+from imaginax.runtime.driver import CompiledDriver
 from imaginax.runtime.export import costs
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.run import lane_keys
 from imaginax.runtime.run_directory import write_json
+from imaginax.sharding import AXIS
 from imaginax.systems import alphazero
 
 RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
@@ -48,7 +52,9 @@ class Work(NamedTuple):
     flops: float
 
 
-def network_alone(config: alphazero.AlphaZeroConfig, network: Network, shape: tuple[int, ...]) -> list[Work]:
+def network_alone(
+    config: alphazero.AlphaZeroConfig, network: Network, shape: tuple[int, ...], mesh: Mesh | None
+) -> list[Work]:
     """The forward passes of one move of every game, and the gradients of two updates."""
     variables = jax.jit(network.init)(jax.random.key(0))
     one = costs.count(network.apply, variables, jnp.zeros((1, *shape))).flops
@@ -57,6 +63,9 @@ def network_alone(config: alphazero.AlphaZeroConfig, network: Network, shape: tu
         jax.random.normal(jax.random.key(1), (rows, *shape))
         for rows in (config.environments, config.batch_size)
     )
+    if mesh:
+        variables = jax.device_put(variables, distributed.replicated(mesh))
+        played, learned = jax.device_put((played, learned), NamedSharding(mesh, PartitionSpec(AXIS)))
     judging = _bound(partial(judge, network, passes), variables, played)
     learning = _bound(partial(learn, network), variables, learned)
     return [
@@ -94,15 +103,14 @@ def _bound(function: Callable[..., Any], *arguments: Any) -> Compiled:
     return program._replace(call=lambda: program.call(*arguments))
 
 
-def chunks(config: alphazero.AlphaZeroConfig, works: list[Work]) -> list[Work]:
+def chunks(config: alphazero.AlphaZeroConfig, works: list[Work], mesh: Mesh | None) -> list[Work]:
     """The whole chunk, and the same without learning, each called on its own results."""
     system, (play, learn) = alphazero.make(config), (work.times * work.flops for work in works)
-    stage = system.schedule[-1]
+    driver, stage = CompiledDriver(system, 1, mesh), system.schedule[-1]
     found = []
     for name, updates, flops in (("self-play", 0, play), ("chunk", stage.updates, play + learn)):
-        function = make_chunk(system, dataclasses.replace(stage, updates=updates))
-        state = jax.jit(system.init)(jax.random.key(0))
-        program = compiled(function, state, LEARNS, donate=(0,))
+        state, _ = driver.start(lane_keys({"seed": 0, "seeds": 1})[0])
+        program = driver.chunk(dataclasses.replace(stage, updates=updates), state)
         found.append(Work(name, program._replace(call=_continued(program, state)), 1, flops))
     return found
 
@@ -162,12 +170,15 @@ def main() -> None:
     parser.add_argument("--plies", type=int, help="moves of every game in a chunk; default: the preset's")
     parser.add_argument("--updates", type=int, help="of the network in a chunk; default: the preset's")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--devices", type=int, default=1, help="a CPU is divided; default: 1")
     options = parser.parse_args()
+    distributed.initialise(options.devices)
+    mesh = distributed.make_mesh(options.devices) if options.devices > 1 else None
     config = configured(options)
     spec = envs.make(config.env).spec
     shape, actions = spec.observation.shape, spec.action.size  # pyright: ignore[reportAttributeAccessIssue]
-    works = network_alone(config, make_network(config.network, shape, actions), shape)
-    rows = measure(works + chunks(config, works), options.repeats)
+    works = network_alone(config, make_network(config.network, shape, actions), shape, mesh)
+    rows = measure(works + chunks(config, works, mesh), options.repeats)
     alone = rows["network, self-play"]["seconds"] + rows["network, learning"]["seconds"]
     whole = rows["chunk"]["seconds"]
     print(f"{'a chunk of':<22}{'seconds':>10}{'of matrix rate':>16}")
@@ -180,13 +191,15 @@ def main() -> None:
         "preset": options.preset,
         "config": dataclasses.asdict(config),
         "repeats": options.repeats,
+        "devices": options.devices,
         "programs": rows,
         "positions_per_s": positions,
         "simulations_per_s": positions * config.search.simulations,
         "of_network_alone": alone / whole,
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
-    write_json(RESULTS / bench.result_name("alphazero"), bench.machine() | record)
+    name = "alphazero" if options.devices == 1 else f"alphazero_{options.devices}"
+    write_json(RESULTS / bench.result_name(name), bench.machine() | record)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,9 @@ EXPERIMENTS = {
     "connect_four_gpu": Experiment(
         "alphazero", ("random", "minimax:2", "minimax:5"), ("mcts:1000",), preset="gpu"
     ),
-    "othello": Experiment("alphazero", ("random", "greedy", "minimax:2"), ("mcts:200",), chunks=48),
+    "othello": Experiment(
+        "alphazero", ("random", "greedy", "minimax:2", "grhino:1", "grhino:2"), ("mcts:200",), chunks=96
+    ),
     "gardner_chess": Experiment(
         "alphazero",
         ("random", "fairy-stockfish:skill=-20:nodes=50", "fairy-stockfish:skill=0:nodes=500"),
