@@ -11,8 +11,8 @@ GNU Go plays by Chinese rules with positional superko, which the environment pla
 counts every stone that stands as alive, so where GNU Go would pass it first takes dead stones off
 (`kgs-genmove_cleanup`), as it does on servers that score in this way; it never resigns.
 
-GRhino's program for GTP is gtp-rhino. It takes passes for granted, since in Othello they are forced; the
-thinking of its level 5 can take minutes.
+GRhino's program for GTP is gtp-rhino. It takes passes for granted, since in Othello they are forced. A
+move of its level 5 can take longer than a minute.
 
 Fairy-Stockfish may leave an animal-shogi chick unpromoted on the last rank, a move the environment does not
 have: such a game is disputed. It happens at low skill only, where moves are drawn at random.

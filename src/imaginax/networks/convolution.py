@@ -192,10 +192,8 @@ def _with_own_gradient(padding: Padding) -> Callable[[Array, Array], Array]:
 
     def back(kept: tuple[Array, Array], outward: Array) -> tuple[Array, Array]:
         x, kernel = kept
-        round_about = kernel[::-1, ::-1].swapaxes(2, 3)
-        return _FORWARD(outward, round_about, _turned(kernel, padding)), _GRADIENT(
-            x, outward, kernel, padding
-        )
+        backwards = _FORWARD(outward, kernel[::-1, ::-1].swapaxes(2, 3), _turned(kernel, padding))
+        return backwards, _GRADIENT(x, outward, kernel, padding)
 
     form.defvjp(ahead, back)
     return form
