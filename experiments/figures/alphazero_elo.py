@@ -69,7 +69,11 @@ EXPERIMENTS = {
         "alphazero", ("random", "minimax:2", "minimax:5"), ("mcts:1000",), preset="gpu"
     ),
     "othello": Experiment(
-        "alphazero", ("random", "greedy", "minimax:2", "grhino:1"), ("grhino:2",), chunks=96
+        "alphazero",
+        ("random", "greedy", "minimax:2", "grhino:1"),
+        ("grhino:2",),
+        ("grhino:1", "grhino:2"),
+        chunks=96,
     ),
     "gardner_chess": Experiment(
         "alphazero",
