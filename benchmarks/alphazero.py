@@ -2,13 +2,14 @@
 
     python benchmarks/alphazero.py                        the laptop preset on Connect Four
     python benchmarks/alphazero.py --env go_9x9 --plies 4
-    python benchmarks/alphazero.py --devices 2            a CPU's cores as devices; the result is alphazero_2
+    python benchmarks/alphazero.py --devices 2            a CPU's cores as devices
 
 A chunk of training plays `plies` moves of every game, each with a search, and learns from `updates` batches.
 Its network's work is simulations + 1 forward passes a move and three (forward, and two for the gradient) a
 position of a batch. Beside the chunk are timed a large matrix product, which says what the machine can do,
 and the network alone with the same batches: what the chunk takes longer is search, rules, replay and the
-optimiser. Prints a table and writes results/benchmarks/alphazero.json, or alphazero_gpu.json on a GPU.
+optimiser. Prints a table and writes results/benchmarks/alphazero.json, or alphazero_gpu.json on a GPU;
+the number of several devices is added to the name.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ CASES = [
     pytest.param(convolve_up, up, (3, 1, 1, 6), (5, 5, 6, 4), id="up from one square"),
     pytest.param(convolve_up, up, (16, 5, 4, 6), (5, 5, 6, 4), id="up, odd kernel"),
     pytest.param(convolve_up, up, (16, 4, 5, 3), (6, 6, 3, 4), id="up, even kernel"),
+    pytest.param(convolve_up, up, (12, 8, 8, 64), (4, 4, 64, 16), id="up, in chunks"),
     pytest.param(convolve_up, up, (2, 3, 3, 129), (4, 4, 129, 2), id="up, many features"),
 ]
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from imaginax.arena.processes import LineProcess, ProgramError, ProgramMissing, locate
 from imaginax.envs.games.titles import Title, parse
@@ -236,8 +236,8 @@ def make_program(text: str, env: Environment, *, timeout: float = 60.0) -> Calla
     """
     name, *options = text.split(":")
     title = parse(env.spec.name)
-    if (name, title.kind) in (("gnugo", "go"), ("grhino", "othello")) and len(options) == 1:
-        return _gtp(text, name, title, options[0], timeout)
+    if name in _GTP and title.kind == _GTP[name].kind and len(options) == 1:
+        return _gtp(text, _GTP[name], title, options[0], timeout)
     plays = {"stockfish": ("chess",), "fairy-stockfish": tuple(_VARIANTS)}
     if title.kind not in plays.get(name, ()):
         raise ConfigError(f"program {text!r} does not play {env.spec.name}; known: {FORMS}")
@@ -248,21 +248,32 @@ def make_program(text: str, env: Environment, *, timeout: float = 60.0) -> Calla
     return lambda: UciProgram(name, go=go, options=settings, timeout=timeout)
 
 
-def _gtp(text: str, name: str, title: Title, level: str, timeout: float) -> Callable[[], Program]:
-    """What starts GNU Go or GRhino at a level."""
-    number = _number(text, "level", level, 1, 10 if name == "gnugo" else 5)
-    if name == "gnugo":
-        rules = ["--mode", "gtp", "--chinese-rules", "--positional-superko", "--never-resign"]
-        program, size = name, title.size
-    else:
-        program, rules, size = "gtp-rhino", [], 8
-    locate(program)
+class _GtpForm(NamedTuple):
+    """How a program over GTP is started: for which games, at which levels, whether it is told of passes."""
+
+    kind: str
+    executable: str
+    arguments: tuple[str, ...]
+    levels: int
+    passes: bool
+
+
+_GNU_GO_RULES = ("--mode", "gtp", "--chinese-rules", "--positional-superko", "--never-resign")
+_GTP = {
+    "gnugo": _GtpForm("go", "gnugo", _GNU_GO_RULES, levels=10, passes=True),
+    "grhino": _GtpForm("othello", "gtp-rhino", (), levels=5, passes=False),
+}
+
+
+def _gtp(text: str, form: _GtpForm, title: Title, level: str, timeout: float) -> Callable[[], Program]:
+    number = _number(text, "level", level, 1, form.levels)
+    locate(form.executable)
     return lambda: GtpProgram(
-        program,
-        [*rules, "--level", str(number)],
-        size=size,
+        form.executable,
+        [*form.arguments, "--level", str(number)],
+        size=title.size or 8,
         komi=title.komi,
-        passes=name == "gnugo",
+        passes=form.passes,
         timeout=timeout,
     )
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,9 @@ import jax
 import imaginax
 from imaginax.runtime import config as configs
 from imaginax.types import ConfigError, System
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class RunError(RuntimeError):
@@ -129,7 +132,8 @@ def open_run(logdir: Path | str, record: dict[str, Any], *, override_config: boo
 def alone(logdir: Path | str) -> Iterator[None]:
     """Keeps other processes of this machine from training in a run's folder, which is made if there is none.
 
-    The lock is on the folder itself and ends with the process that holds it, however that ends.
+    The lock is on the folder itself and ends with the process that holds it, however that ends. On Windows,
+    where a folder cannot be locked, there is none.
 
     Raises:
         RunError: if another process trains there, or the folder cannot be made.
@@ -137,19 +141,25 @@ def alone(logdir: Path | str) -> Iterator[None]:
     path = Path(logdir)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        held = os.open(path, os.O_RDONLY)
+        held = None if sys.platform == "win32" else os.open(path, os.O_RDONLY)
     except OSError as error:
         raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
     try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"another process is training in {path}") from error
-        except OSError:  # some file systems of networks have no locks
-            pass
+        if held is not None:
+            _lock(held, path)
         yield
     finally:
-        os.close(held)
+        if held is not None:
+            os.close(held)
+
+
+def _lock(held: int, path: Path) -> None:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunError(f"another process is training in {path}") from error
+    except OSError:  # some file systems of networks have no locks
+        pass
 
 
 def read_run(logdir: Path | str) -> tuple[RunDirectory, dict[str, Any]]:
