@@ -3,13 +3,14 @@
     python benchmarks/alphazero.py                        the laptop preset on Connect Four
     python benchmarks/alphazero.py --env go_9x9 --plies 4
     python benchmarks/alphazero.py --devices 2            a CPU's cores as devices
+    python benchmarks/alphazero.py --profile              and what the chunk spends its time on
 
 A chunk of training plays `plies` moves of every game, each with a search, and learns from `updates` batches.
 Its network's work is simulations + 1 forward passes a move and three (forward, and two for the gradient) a
 position of a batch. Beside the chunk are timed a large matrix product, which says what the machine can do,
 and the network alone with the same batches: what the chunk takes longer is search, rules, replay and the
 optimiser. Prints a table and writes results/benchmarks/alphazero.json, or alphazero_gpu.json on a GPU;
-the number of several devices is added to the name.
+a game other than Connect Four and the number of several devices are added to the name.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from jaxtyping import Array
 
 from imaginax import envs
 from imaginax.networks.residual import Network, make_network
-from imaginax.runtime import bench, distributed
+from imaginax.runtime import bench, distributed, profile
 from imaginax.runtime.compilation import Compiled, compiled
 from imaginax.runtime.driver import CompiledDriver
 from imaginax.runtime.export import costs
@@ -42,6 +43,10 @@ from imaginax.systems import alphazero
 
 RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
 LEARNS = np.int32(0)  # index of a chunk that does
+SCOPES = (  # of the source, which a profile tells apart
+    *("learn", "act", "environment", "replay"),
+    *("sample", "network", "optimiser", "select", "expand", "rules", "grow", "back_up"),
+)
 
 
 class Work(NamedTuple):
@@ -51,6 +56,7 @@ class Work(NamedTuple):
     program: Compiled
     times: float
     flops: float
+    text: str = ""
 
 
 def network_alone(
@@ -112,7 +118,8 @@ def chunks(config: alphazero.AlphaZeroConfig, works: list[Work], mesh: Mesh | No
     for name, updates, flops in (("self-play", 0, play), ("chunk", stage.updates, play + learn)):
         state, _ = driver.start(lane_keys({"seed": 0, "seeds": 1})[0])
         program = driver.chunk(dataclasses.replace(stage, updates=updates), state)
-        found.append(Work(name, program._replace(call=_continued(program, state)), 1, flops))
+        text = program.call.as_text()  # pyright: ignore[reportFunctionMemberAccess]
+        found.append(Work(name, program._replace(call=_continued(program, state)), 1, flops, text))
     return found
 
 
@@ -124,6 +131,16 @@ def _continued(program: Compiled, state: Any) -> Callable[[], Any]:
         return output
 
     return call
+
+
+def profiled(work: Work) -> dict[str, Any]:
+    """One more call under the profiler: device time by scope, printed too."""
+    costs = profile.profile(work.text, work.program.call, SCOPES)
+    print(f"{'profile of the chunk':<30}{'seconds':>10}{'instructions':>14}")
+    print(f"{'nothing to do':<30}{costs.idle:>10.3f}")
+    for scope, seconds in costs.scopes.items():
+        print(f"{scope or 'no scope':<30}{seconds:>10.3f}{costs.instructions[scope]:>14,}")
+    return costs._asdict()
 
 
 def measure(works: list[Work], repeats: int) -> dict[str, dict[str, float]]:
@@ -172,6 +189,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, help="of the network in a chunk; default: the preset's")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--devices", type=int, default=1, help="a CPU is divided; default: 1")
+    parser.add_argument("--profile", action="store_true", help="the chunk's device time by scope, too")
     options = parser.parse_args()
     distributed.initialise(options.devices)
     mesh = distributed.make_mesh(options.devices) if options.devices > 1 else None
@@ -179,7 +197,8 @@ def main() -> None:
     spec = envs.make(config.env).spec
     shape, actions = spec.observation.shape, spec.action.size  # pyright: ignore[reportAttributeAccessIssue]
     works = network_alone(config, make_network(config.network, shape, actions), shape, mesh)
-    rows = measure(works + chunks(config, works, mesh), options.repeats)
+    works += chunks(config, works, mesh)
+    rows = measure(works, options.repeats)
     alone = rows["network, self-play"]["seconds"] + rows["network, learning"]["seconds"]
     whole = rows["chunk"]["seconds"]
     print(f"{'a chunk of':<22}{'seconds':>10}{'of matrix rate':>16}")
@@ -198,9 +217,12 @@ def main() -> None:
         "simulations_per_s": positions * config.search.simulations,
         "of_network_alone": alone / whole,
     }
+    if options.profile:
+        record["profile"] = profiled(works[-1])
     RESULTS.mkdir(parents=True, exist_ok=True)
-    name = "alphazero" if options.devices == 1 else f"alphazero_{options.devices}"
-    write_json(RESULTS / bench.result_name(name), bench.machine() | record)
+    game = "" if config.env == "connect_four" else f"_{config.env}"
+    devices = "" if options.devices == 1 else f"_{options.devices}"
+    write_json(RESULTS / bench.result_name(f"alphazero{game}{devices}"), bench.machine() | record)
 
 
 if __name__ == "__main__":

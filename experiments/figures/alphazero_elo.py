@@ -3,10 +3,10 @@
     python experiments/figures/alphazero_elo.py                       draws results/alphazero/elo.png
     python experiments/figures/alphazero_elo.py --run connect_four    trains and measures that game first
 
-A run keeps its network about twelve times; each of them plays every opponent. All results of a game together
-give the Elo ratings (Bradley-Terry), with the random player at 0. The last network also plays with more
-simulations, from the initial position too. In Connect Four its moves are graded by perfect play. Go is played
-by AlphaGo Zero, the rest by AlphaZero.
+A run keeps its network about twelve times; each of them plays every opponent, in Go 9x9 also the network
+before it. All results of a game together give the Elo ratings (Bradley-Terry), with the random player at 0.
+The last network also plays with more simulations, from the initial position too. In Connect Four its moves
+are graded by perfect play. Go 5x5 is played by AlphaGo Zero, the rest by AlphaZero.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from imaginax import cli, envs, systems
 from imaginax.arena import ladder, strength
+from imaginax.arena.match import play_match, summarise
 from imaginax.arena.opponents import make_opponent
 from imaginax.runtime import playback, plotting, run
 from imaginax.runtime.run_directory import read_json, write_json
@@ -48,6 +49,9 @@ class Experiment(NamedTuple):
         more: opponents of the last network with more simulations.
         chunks: of the run, if not as in the preset.
         preset: of the run.
+        games: of a match.
+        chained: whether every kept network also plays the one before, which ties together what all of the
+            opponents beat or lose to.
     """
 
     system: str
@@ -56,6 +60,8 @@ class Experiment(NamedTuple):
     more: tuple[str, ...] = ()
     chunks: int | None = None
     preset: str = "laptop"
+    games: int = GAMES
+    chained: bool = False
 
 
 EXPERIMENTS = {
@@ -80,6 +86,15 @@ EXPERIMENTS = {
         ("random", "fairy-stockfish:skill=-20:nodes=50", "fairy-stockfish:skill=0:nodes=500"),
         chunks=48,
     ),
+    "go_9x9_gpu": Experiment(
+        "alphazero",
+        ("random", "gnugo:1"),
+        ("gnugo:10",),
+        ("gnugo:1",),
+        preset="gpu",
+        games=40,
+        chained=True,
+    ),
     "go_5x5": Experiment(
         "alphago_zero",
         ("random", "mcts:200", "gnugo:1"),
@@ -97,12 +112,15 @@ def measure(name: str) -> None:
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     make_player = trained.system.player
     assert make_player is not None  # both systems play
-    play = partial(against, env, make_player, trained.directory.path / "matches.json")
+    play = partial(against, env, make_player, trained.directory.path / "matches.json", wanted.games)
     matches = [
         row
         for other in (*wanted.opponents, *wanted.last)
         for row in play(kept if other in wanted.opponents else kept[-1:], other, SIMULATIONS, OPENINGS)
     ]
+    if wanted.chained:
+        player = make_player(SIMULATIONS)
+        matches += chain(env, player, trained.directory.path / "matches.json", wanted.games, kept)
     pairings = [
         ladder.Pairing(f"step {row['step']}", row["opponent"], row["wins"], row["draws"], row["losses"])
         for row in matches
@@ -137,16 +155,40 @@ def compiled(name: str) -> list[ladder.Entrant]:
     return [ladder.Entrant(other, make_opponent(other, env)) for other in names]
 
 
-def against(env, make_player, path: Path, kept, opponent: str, simulations: int, openings: int) -> list[dict]:
+def against(
+    env, make_player, path: Path, games: int, kept, opponent: str, simulations: int, openings: int
+) -> list[dict]:
     """Matches of kept networks against one opponent; those that the file at `path` knows are not repeated."""
     played = read_json(path) if path.exists() else {}
-    match = strength.make_match(env, make_player(simulations), opponent, games=GAMES, openings=openings)
+    match = strength.make_match(env, make_player(simulations), opponent, games=games, openings=openings)
     rows = []
     for snapshot in kept:
         name = f"step {snapshot.step}, {simulations} simulations, {openings} openings: {opponent}"
         if name not in played:
             found = match(_learner(snapshot), jax.random.key(len(played)))
             played[name] = {"step": snapshot.step, **found.record()}
+            write_json(path, played)
+            print(name, played[name], flush=True)
+        rows.append(played[name])
+    return rows
+
+
+def chain(env, player, path: Path, games: int, kept) -> list[dict]:
+    """Matches of kept networks against the ones before them, as in `against`."""
+    played = read_json(path) if path.exists() else {}
+
+    @jax.jit
+    def match(sides, key):
+        return play_match(env, player, player, sides, key, games=games, openings=OPENINGS)
+
+    rows = []
+    for before, after in itertools.pairwise(kept):
+        opponent = f"step {before.step}"
+        name = f"step {after.step}, {SIMULATIONS} simulations, {OPENINGS} openings: {opponent}"
+        if name not in played:
+            result = match((_learner(after), _learner(before)), jax.random.key(len(played)))
+            found = strength.Against(opponent, summarise(result), {})
+            played[name] = {"step": after.step, **found.record()}
             write_json(path, played)
             print(name, played[name], flush=True)
         rows.append(played[name])

@@ -124,6 +124,7 @@ def make_update(
     """
     transform = optimiser(config)
 
+    @jax.named_scope("network")
     def loss(params: PyTree, statistics: PyTree, batch: Batch) -> tuple[Array, Any]:
         variables = {"params": params, "batch_stats": statistics}
         logits, value, statistics = network.train(variables, batch.planes)
@@ -136,8 +137,9 @@ def make_update(
             batch = turned(game, batch, key)
         params, statistics = learner.variables["params"], learner.variables["batch_stats"]
         gradient, (statistics, metrics) = jax.grad(loss, has_aux=True)(params, statistics, batch)
-        change, state = transform.update(gradient, learner.optimiser, params)
-        params = optax.apply_updates(params, change)
+        with jax.named_scope("optimiser"):
+            change, state = transform.update(gradient, learner.optimiser, params)
+            params = optax.apply_updates(params, change)
         variables = {"params": params, "batch_stats": statistics}
         return Learner(variables, state, learner.updates + 1), metrics
 
@@ -178,7 +180,9 @@ def make_step(
 
     def step(learner: Learner, plies: Ring, key: Array) -> tuple[Learner, Metrics]:
         key_batch, key_update = jax.random.split(key)
-        return update(learner, draw(plies, key=key_batch), key_update)
+        with jax.named_scope("sample"):
+            batch = draw(plies, key=key_batch)
+        return update(learner, batch, key_update)
 
     return step
 

@@ -79,10 +79,11 @@ def guided_rules(
     """
     if env.game is None:
         raise ConfigError(f"env {env.spec.name} is not a board game")
-    game = env.game
+    game, judge = env.game, jax.named_scope("network")(judge)
 
     def look(params: Params, states: PyTree, key: Array) -> Evaluation:
-        planes = jax.vmap(game.planes)(states)
+        with jax.named_scope("rules"):
+            planes = jax.vmap(game.planes)(states)
         if not turn:
             logits, value = judge(params, planes)
             return Evaluation(value, logits)
@@ -104,7 +105,8 @@ def guided_rules(
     def predict(params: Params, belief: Belief, action: Array, key: Array) -> tuple[Belief, Prediction]:
         key_step, key_look = jax.random.split(key)
         keys = jax.random.split(key_step, action.shape[0])
-        states, timestep = jax.vmap(env.step)(jax.vmap(game.expand)(belief), action, keys)
+        with jax.named_scope("rules"):
+            states, timestep = jax.vmap(env.step)(jax.vmap(game.expand)(belief), action, keys)
         assert timestep.legal is not None, "board games say what is legal"
         seen = look(params, states, key_look)
         policy = jnp.where(timestep.legal, seen.policy, jnp.finfo(seen.policy.dtype).min)

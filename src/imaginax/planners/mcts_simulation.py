@@ -68,10 +68,12 @@ def simulate(
     new = path.child == mctx.Tree.UNVISITED
     leaf = jnp.where(new, count, path.child)
     rows = jnp.arange(len(leaf))
-    step = expand(jax.tree.map(lambda x: x[rows, path.node], tree.embeddings), path.slot, key)
+    with jax.named_scope("expand"):
+        step = expand(jax.tree.map(lambda x: x[rows, path.node], tree.embeddings), path.slot, key)
     return _back_up(_add(tree, path, leaf, step), leaf), count + new
 
 
+@jax.named_scope("select")
 def _descend(tree: Tree, at_root: Select, below: Select, max_depth: int) -> Walk:
     """To the first edge that was never followed, or as far as `max_depth` edges."""
     rows = jnp.arange(tree.parents.shape[0])
@@ -91,6 +93,7 @@ def _descend(tree: Tree, at_root: Select, below: Select, max_depth: int) -> Walk
     )
 
 
+@jax.named_scope("grow")
 def _add(tree: Tree, path: Walk, leaf: Int[Array, "B"], step: Step) -> Tree:
     """The new nodes and the edges to them; a known node is evaluated again."""
     rows = jnp.arange(len(leaf))
@@ -109,6 +112,7 @@ def _add(tree: Tree, path: Walk, leaf: Int[Array, "B"], step: Step) -> Tree:
     )
 
 
+@jax.named_scope("back_up")
 def _back_up(tree: Tree, leaf: Int[Array, "B"]) -> Tree:
     """Counts the visit and averages reward + discount x value into every node from the leaf to the root."""
     rows = jnp.arange(len(leaf))

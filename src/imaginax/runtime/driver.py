@@ -14,7 +14,7 @@ from jaxtyping import Array, Key, PyTree
 from imaginax.envs.wrappers import strong
 from imaginax.runtime import distributed, report
 from imaginax.runtime.compilation import Compiled, compiled
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.loop import Chunk, ChunkOutput, make_chunk
 from imaginax.types import ConfigError, Stage, System, SystemState
 
 
@@ -79,7 +79,8 @@ class CompiledDriver:
         return state
 
     def chunk(self, stage: Stage, state: PyTree) -> Compiled:
-        lanes = jax.vmap(make_chunk(self._system, stage), in_axes=(0, None))
+        chunk = make_chunk(self._system, stage)
+        lanes = _alone(chunk) if self._seeds == 1 else jax.vmap(chunk, in_axes=(0, None))
         out = self._mesh and (self._places(), distributed.replicated(self._mesh))
         with self._set():
             return compiled(lanes, state, jax.ShapeDtypeStruct((), jnp.int32), donate=(0,), out=out)
@@ -99,6 +100,20 @@ class CompiledDriver:
         if self._mesh is None or distributed.by_lane(self._seeds, self._mesh):
             return contextlib.nullcontext()
         return jax.set_mesh(self._mesh)
+
+
+def _alone(chunk: Chunk) -> Chunk:
+    """The chunk of a single lane [1, ...], without `vmap`.
+
+    Under it a loop copies what it carries, whole search trees for example, and a condition computes both
+    sides.
+    """
+
+    def lane(state: SystemState, index: Array) -> tuple[SystemState, ChunkOutput]:
+        done = chunk(jax.tree.map(lambda leaf: leaf[0], state), index)
+        return jax.tree.map(lambda leaf: leaf[None], done)
+
+    return lane
 
 
 def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:

@@ -57,6 +57,7 @@ def make_chunk(system: System, stage: Stage) -> Chunk:
     """
     learn = stage.learn or system.learn
 
+    @jax.named_scope("learn")
     def update(state: SystemState, _) -> tuple[SystemState, Metrics]:
         key, key_learn = jax.random.split(state.key)
         learner, metrics = learn(state.learner, state.replay, key_learn)
@@ -93,11 +94,13 @@ def _when(condition: Array, update, updates: int, state: SystemState) -> tuple[S
 def _env_step(system: System, stage: Stage, state: SystemState):
     """One step of every environment: act, step, remember. Emits (episode ended, its return), [N]."""
     state, decision = decide(system, stage, state)
-    env, timestep = system.environment.step(state.env, decision.action, decision.key)
+    with jax.named_scope("environment"):
+        env, timestep = system.environment.step(state.env, decision.action, decision.key)
     state = remember(system, state, decision, env, timestep)
     return state, (timestep.last, env.finished_return)
 
 
+@jax.named_scope("act")
 def decide(system: System, stage: Stage, state: SystemState) -> tuple[SystemState, Decision]:
     """The first half of an environment step: what to do in every environment."""
     key, key_act, key_env = jax.random.split(state.key, 3)
@@ -106,6 +109,7 @@ def decide(system: System, stage: Stage, state: SystemState) -> tuple[SystemStat
     return state._replace(carry=carry, key=key), Decision(action, extras, key_env)
 
 
+@jax.named_scope("replay")
 def remember(
     system: System, state: SystemState, decision: Decision, env: PyTree, timestep: TimeStep
 ) -> SystemState:

@@ -158,6 +158,7 @@ def _make_learn(config: AlphaGoZeroConfig, parts: Parts):
 def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
     """The match that decides whether the network that learned is the best one now."""
 
+    @jax.named_scope("gate")
     def gate(champion: Champion, key) -> tuple[Champion, Float[Array, ""]]:
         sides = (champion.learner.variables, champion.best)
         match = play_match(

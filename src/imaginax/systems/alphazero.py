@@ -142,7 +142,7 @@ LAPTOP = AlphaZeroConfig(
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(2_400, 4_200)),
 )
 
-# Nine minutes on an H100 that other programs shared, one of compiling: five million moves.
+# In Connect Four nine minutes on an H100 that other programs shared, one of compiling: five million moves.
 GPU = dataclasses.replace(
     LAPTOP,
     environments=1024,
@@ -154,6 +154,21 @@ GPU = dataclasses.replace(
     evaluation=EvaluationConfig("minimax:5", games=100, openings=2),
     network=NetworkConfig(channels=64, blocks=6, value_hidden=128, momentum=0.95, dtype="bfloat16"),
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(2_400, 4_000)),
+)
+
+# A larger board has longer games, of which more go on at once; the outcome of each is one bit.
+GPU_GO = dataclasses.replace(
+    GPU,
+    env="go_9x9",
+    environments=2048,
+    warmup=3,
+    chunks=80,
+    chunk_plies=64,
+    updates=128,
+    window_games=30_000,
+    evaluation=EvaluationConfig("random", games=64),
+    network=dataclasses.replace(GPU.network, policy_filters=16, value_filters=8),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(6_400, 8_700)),
 )
 
 # Seconds on two cores, on a game that is solved: what tests/contract runs.
@@ -187,6 +202,8 @@ def preset(name: str, env: str | None) -> AlphaZeroConfig:
                 f"preset paper has settings for {', '.join(PAPER)}; for env {env} use preset laptop"
             )
         return PAPER[env or "chess"]
+    if name == "gpu" and env == GPU_GO.env:
+        return GPU_GO
     config = {"laptop": LAPTOP, "gpu": GPU, "tiny": TINY}[name]
     if env in (None, config.env):
         return config

@@ -1,6 +1,6 @@
 """The rules of every game, by pgx (https://github.com/sotetsuk/pgx), and the inside of its states.
 
-pgx leaves fields of its states private (`_x`, `_board` ...). Only this module, `go_moves` and
+pgx leaves fields of its states private (`_x`, `_board` ...). Only this module, `go_moves`, `go_score` and
 `compaction` use them.
 
 Where pgx's rules differ from a federation's:
@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from imaginax.envs.games import go_moves
+from imaginax.envs.games import go_moves, go_score
 from imaginax.envs.games.titles import Title
 from imaginax.types import State
 
@@ -114,10 +114,13 @@ def _empty_hex(base: Any, size: int) -> State:
 
 def following(base: Any, title: Title, state: State, action: Array) -> State:
     """The state after a move."""
-    state = base.step(state, action)
+    after = base.step(state, action)
     if title.kind != "go":
-        return state
-    return state.replace(legal_action_mask=go_moves.legal(state, title.size) | state.terminated)
+        return after
+    return after.replace(
+        legal_action_mask=go_moves.legal(after, title.size) | after.terminated,
+        rewards=go_score.rewards(state, action, after, title.size, title.komi),
+    )
 
 
 def seat(state: State) -> Int[Array, ""]:
