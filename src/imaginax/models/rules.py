@@ -82,8 +82,7 @@ def guided_rules(
     game, judge = env.game, jax.named_scope("network")(judge)
 
     def look(params: Params, states: PyTree, key: Array) -> Evaluation:
-        with jax.named_scope("rules"):
-            planes = jax.vmap(game.planes)(states)
+        planes = jax.named_scope("rules")(jax.vmap(game.planes))(states)
         if not turn:
             logits, value = judge(params, planes)
             return Evaluation(value, logits)
