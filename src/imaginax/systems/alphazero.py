@@ -156,8 +156,8 @@ GPU = dataclasses.replace(
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(2_400, 4_000)),
 )
 
-# Ten minutes on an H200 and one of compiling, by the speed of a shorter run: 10.9 million moves. A larger board
-# has longer games, of which more go on at once.
+# Ten minutes on an H200 and one of compiling, by the speed of a shorter run: 10.9 million moves. On a larger
+# board games are longer, and more of them go on at once.
 GPU_GO = dataclasses.replace(
     GPU,
     env="go_9x9",
