@@ -50,7 +50,7 @@ SCOPES = (  # of the source, which a profile tells apart
 
 
 class Work(NamedTuple):
-    """One program: what is called, how often the chunk has its work in it, the network's share of it, its text."""
+    """One program: what is called, how often the chunk has its work, the network's share of it, its text."""
 
     name: str
     program: Compiled

@@ -93,7 +93,8 @@ def _plain(name: str) -> str:
 
 def _events(path: Path) -> Iterator[Event]:
     """The instructions of a GPU's streams, or of a CPU's threads, in what the profiler wrote."""
-    planes = list(ProfileData.from_file(str(path)).planes)
+    data = ProfileData.from_file(str(path))  # owns all that is read from it
+    planes = list(data.planes)
     devices = [plane for plane in planes if plane.name.startswith("/device:GPU")]
     for plane in devices or planes:
         for line in plane.lines:
