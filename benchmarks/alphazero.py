@@ -140,6 +140,8 @@ def profiled(work: Work) -> dict[str, Any]:
     print(f"{'nothing to do':<30}{costs.idle:>10.3f}")
     for scope, seconds in costs.scopes.items():
         print(f"{scope or 'no scope':<30}{seconds:>10.3f}{costs.instructions[scope]:>14,}")
+    for kind, (seconds, number) in costs.unplaced.items():
+        print(f"  {kind:<28}{seconds:>10.3f}{number:>14,}")
     return costs._asdict()
 
 

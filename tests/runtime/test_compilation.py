@@ -3,11 +3,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import pytest
 
+from imaginax.runtime import compilation
 from imaginax.runtime.compilation import compiled, enable_cache
 
 
@@ -27,6 +29,21 @@ def test_compiled_runs_without_tracing_again():
     assert x.is_deleted()
     with pytest.raises(TypeError):
         program.call(jnp.zeros(4), jnp.ones(2))
+
+
+def test_on_cuda_loops_are_part_of_graphs_unless_the_user_says_otherwise(monkeypatch):
+    """The compiler of every supported version knows the options, which it checks on a CPU too."""
+    device = SimpleNamespace(client=SimpleNamespace(platform_version="PJRT C API\ncuda 12090"))
+    lowered = jax.jit(jnp.sin).lower(1.0)
+    assert compilation._options() is None, "a CPU needs none"
+    monkeypatch.setattr(jax, "devices", lambda: [device])
+    options = compilation._options()
+    assert options and "WHILE" in str(options[compilation._GRAPHS])
+    lowered.compile(options)
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        lowered.compile({compilation._GRAPHS: "LOOP"})
+    monkeypatch.setenv("XLA_FLAGS", f"--{compilation._GRAPHS}=FUSION")
+    assert compilation._options() is None
 
 
 SCRIPT = """

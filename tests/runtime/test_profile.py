@@ -26,6 +26,7 @@ def test_time_is_summed_by_scope_and_gaps_are_idle():
     assert list(costs.scopes) == ["learn/network", "act/network", ""], "the longest first"
     assert costs.instructions == {"act/network": 2, "learn/network": 1, "": 1}
     assert (costs.wall, costs.idle) == (8.0, 1.5)
+    assert costs.unplaced == {"copy": (0.5, 1)}
 
 
 def test_a_real_profile_finds_the_scope_that_takes_the_time():

@@ -11,6 +11,11 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import PyTree
 
+# What CUDA graphs take in: XLA's own choice, and loops of as many steps as the data says, as in a search,
+# before each step of which the device would have to ask the host.
+_GRAPHS = "xla_gpu_enable_command_buffer"
+_IN_GRAPHS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE"
+
 
 class Compiled(NamedTuple):
     """An executable and the seconds that tracing and compiling it took."""
@@ -53,5 +58,11 @@ def compiled(
         out: shardings of the result, or of its first levels; left to the compiler by default.
     """
     start = time.perf_counter()
-    call = jax.jit(fn, donate_argnums=donate, out_shardings=out).lower(*args).compile()
-    return Compiled(call, time.perf_counter() - start)
+    lowered = jax.jit(fn, donate_argnums=donate, out_shardings=out).lower(*args)
+    return Compiled(lowered.compile(_options()), time.perf_counter() - start)
+
+
+def _options() -> dict[str, str | bool] | None:
+    """Of the compiler, where programs run and the user's own `XLA_FLAGS` say nothing else."""
+    on_cuda = "cuda" in jax.devices()[0].client.platform_version.lower()
+    return {_GRAPHS: _IN_GRAPHS} if on_cuda and _GRAPHS not in os.environ.get("XLA_FLAGS", "") else None

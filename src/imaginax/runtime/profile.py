@@ -19,6 +19,7 @@ import jax
 from jax.profiler import ProfileData
 
 _CONTAINERS = ("while", "conditional", "call")  # their time is that of what they contain
+_KIND = re.compile(r"[._\d]+$")  # what follows the kind of an instruction in its name
 _INSTRUCTION = re.compile(r"\s*(?:ROOT )?%?(\S+) = .*?\bmetadata=\{.*?op_name=\"([^\"]*)\"")
 
 
@@ -30,12 +31,14 @@ class Costs(NamedTuple):
         idle: of these, when the device had nothing to do.
         scopes: device time by scope, "learn/network" for example, the longest first; "" without a scope.
         instructions: how many ran in each.
+        unplaced: of the ten longest kinds of instruction without a scope: seconds and how many ran.
     """
 
     wall: float
     idle: float
     scopes: dict[str, float]
     instructions: dict[str, int]
+    unplaced: dict[str, tuple[float, int]]
 
 
 class Event(NamedTuple):
@@ -66,13 +69,17 @@ def by_scope(text: str, events: Sequence[Event], scopes: Sequence[str]) -> Costs
     places = {_plain(name): _place(origin, scopes) for name, origin in origins(text).items()}
     seconds: dict[str, float] = defaultdict(float)
     counts: dict[str, int] = defaultdict(int)
+    unplaced: dict[str, list[float]] = defaultdict(list)
     for event in events:
         place = places.get(_plain(event.name), "")
         seconds[place] += event.duration
         counts[place] += 1
+        if not place:
+            unplaced[_KIND.sub("", event.name)].append(event.duration)
     wall, idle = _gaps(events)
-    longest = sorted(seconds, key=lambda place: -seconds[place])
-    return Costs(wall, idle, {place: seconds[place] for place in longest}, dict(counts))
+    longest = dict(sorted(seconds.items(), key=lambda item: -item[1]))
+    kinds = sorted(((sum(each), len(each), kind) for kind, each in unplaced.items()), reverse=True)[:10]
+    return Costs(wall, idle, longest, dict(counts), {kind: (taken, ran) for taken, ran, kind in kinds})
 
 
 def origins(text: str) -> dict[str, str]:

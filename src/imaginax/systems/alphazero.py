@@ -156,20 +156,21 @@ GPU = dataclasses.replace(
     optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(2_400, 4_000)),
 )
 
-# Ten minutes on an H200 and one of compiling, by the speed of a shorter run: 10.9 million moves. On a larger
-# board games are longer, and more of them go on at once.
+# XXX minutes on an H200 and one of compiling: 12.6 million moves. What a move costs beside the network hardly
+# depends on how many games go on at once.
 GPU_GO = dataclasses.replace(
     GPU,
     env="go_9x9",
-    environments=2048,
-    warmup=3,
-    chunks=80,
-    chunk_plies=64,
+    environments=4096,
+    warmup=6,
+    chunks=84,
+    chunk_plies=32,
     updates=128,
-    window_games=30_000,
+    window_games=32_000,
+    window_plies=1_000,
     evaluation=EvaluationConfig("random", games=64),
     network=dataclasses.replace(GPU.network, policy_filters=16, value_filters=8),
-    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(6_400, 8_700)),
+    optimiser=OptimiserConfig("adam", rates=(2e-3, 5e-4, 1e-4), boundaries=(7_200, 9_800)),
 )
 
 # Seconds on two cores, on a game that is solved: what tests/contract runs.
