@@ -31,19 +31,21 @@ def test_compiled_runs_without_tracing_again():
         program.call(jnp.zeros(4), jnp.ones(2))
 
 
-def test_on_cuda_loops_are_part_of_graphs_unless_the_user_says_otherwise(monkeypatch):
+def test_on_cuda_open_loops_are_part_of_graphs_unless_the_user_says_otherwise(monkeypatch):
     """The compiler of every supported version knows the options, which it checks on a CPU too."""
     device = SimpleNamespace(client=SimpleNamespace(platform_version="PJRT C API\ncuda 12090"))
-    lowered = jax.jit(jnp.sin).lower(1.0)
-    assert compilation._options() is None, "a CPU needs none"
+    halve = jax.jit(lambda x: jax.lax.while_loop(lambda x: x > 1, lambda x: x / 2, x))
+    open_loop, closed = halve.trace(8.0), jax.jit(lambda x: jax.lax.fori_loop(0, 3, jnp.add, x)).trace(8)
+    assert compilation._options(open_loop.jaxpr.jaxpr) is None, "a CPU needs none"
     monkeypatch.setattr(jax, "devices", lambda: [device])
-    options = compilation._options()
+    options = compilation._options(open_loop.jaxpr.jaxpr)
     assert options and "WHILE" in str(options[compilation._GRAPHS])
-    lowered.compile(options)
+    assert compilation._options(closed.jaxpr.jaxpr) is None
+    assert open_loop.lower().compile(options)(8.0) == 1.0
     with pytest.raises(jax.errors.JaxRuntimeError):
-        lowered.compile({compilation._GRAPHS: "LOOP"})
+        open_loop.lower().compile({compilation._GRAPHS: "LOOP"})
     monkeypatch.setenv("XLA_FLAGS", f"--{compilation._GRAPHS}=FUSION")
-    assert compilation._options() is None
+    assert compilation._options(open_loop.jaxpr.jaxpr) is None
 
 
 SCRIPT = """

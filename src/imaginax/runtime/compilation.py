@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import PyTree
 
-# What CUDA graphs take in: XLA's own choice, and loops of as many steps as the data says, as in a search,
-# before each step of which the device would have to ask the host.
+from imaginax.runtime.jaxpr import Jaxpr, primitives
+
+# What XLA makes part of CUDA graphs: its own choice, and loops.
 _GRAPHS = "xla_gpu_enable_command_buffer"
-_IN_GRAPHS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE"
+_WITH_LOOPS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE"
 
 
 class Compiled(NamedTuple):
@@ -58,11 +59,18 @@ def compiled(
         out: shardings of the result, or of its first levels; left to the compiler by default.
     """
     start = time.perf_counter()
-    lowered = jax.jit(fn, donate_argnums=donate, out_shardings=out).lower(*args)
-    return Compiled(lowered.compile(_options()), time.perf_counter() - start)
+    traced = jax.jit(fn, donate_argnums=donate, out_shardings=out).trace(*args)
+    call = traced.lower().compile(_options(traced.jaxpr.jaxpr))
+    return Compiled(call, time.perf_counter() - start)
 
 
-def _options() -> dict[str, str | bool] | None:
-    """Of the compiler, where programs run and the user's own `XLA_FLAGS` say nothing else."""
+def _options(jaxpr: Jaxpr) -> dict[str, str | bool] | None:
+    """Of the compiler, unless the user's own `XLA_FLAGS` name the same.
+
+    Before each step of a loop that ends when the data says so, as those of a search, a CUDA device asks the
+    host whether to go on, unless the loop is part of a graph.
+    """
     on_cuda = "cuda" in jax.devices()[0].client.platform_version.lower()
-    return {_GRAPHS: _IN_GRAPHS} if on_cuda and _GRAPHS not in os.environ.get("XLA_FLAGS", "") else None
+    if on_cuda and _GRAPHS not in os.environ.get("XLA_FLAGS", "") and "while" in primitives(jaxpr):
+        return {_GRAPHS: _WITH_LOOPS}
+    return None

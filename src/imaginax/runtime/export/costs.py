@@ -14,10 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from imaginax.runtime.jaxpr import Equation, Jaxpr, inner, primitives
 from imaginax.runtime.run_directory import RunError
-
-Jaxpr = Any  # jax.extend.core.Jaxpr; an annotation of its own would import what only tracing needs
-Equation = Any
 
 
 class Costs(NamedTuple):
@@ -66,9 +64,8 @@ def check_host_calls(name: str, jaxpr: Jaxpr) -> None:
 
 def host_calls(jaxpr: Jaxpr) -> set[str]:
     """Names of the operations with which a program talks to the host while it runs."""
-    names = {equation.primitive.name for equation in jaxpr.eqns}
-    calls = {name for name in names if "callback" in name or name in ("debug_print", "infeed", "outfeed")}
-    return calls.union(*(host_calls(inner) for equation in jaxpr.eqns for inner in _inner(equation)))
+    others = ("debug_print", "infeed", "outfeed")
+    return {name for name in primitives(jaxpr) if "callback" in name or name in others}
 
 
 # ---------------------------------------------------------------- equations
@@ -81,7 +78,6 @@ _FREE = frozenset(
     " transpose unstack".split()
 )
 _REDUCTIONS = ("reduce_", "arg", "cum")
-_OWN_JAXPR = ("reduce", "scatter", "sort")  # whose inner jaxpr combines two elements
 
 
 def _equation(equation: Equation) -> Costs:
@@ -93,24 +89,10 @@ def _equation(equation: Equation) -> Costs:
     if name == "cond":
         branches = [count_jaxpr(branch.jaxpr) for branch in equation.params["branches"]]
         return max(branches, key=lambda costs: (costs.flops, costs.bytes))
-    inner = list(_inner(equation))
-    if inner:
-        return sum((count_jaxpr(jaxpr) for jaxpr in inner), Costs())
+    called = list(inner(equation))
+    if called:
+        return sum((count_jaxpr(jaxpr) for jaxpr in called), Costs())
     return Costs(_flops(equation), _bytes(equation))
-
-
-def _inner(equation: Equation) -> Iterator[Jaxpr]:
-    """The programs that an equation calls."""
-    if equation.primitive.name.startswith(_OWN_JAXPR):
-        return
-    if equation.primitive.name == "custom_linear_solve":
-        yield equation.params["jaxprs"].solve.jaxpr  # the other three serve its derivative
-        return
-    for value in equation.params.values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            jaxpr = getattr(part, "jaxpr", part)
-            if hasattr(jaxpr, "eqns"):
-                yield jaxpr
 
 
 def _while(equation: Equation) -> Costs:
@@ -126,7 +108,7 @@ def _trips(equation: Equation) -> int | None:
     A counter whose start is not written in the program is taken to start at zero.
     """
     condition, body = equation.params["cond_jaxpr"].jaxpr, equation.params["body_jaxpr"].jaxpr
-    made = {result: inner for inner in condition.eqns for result in inner.outvars}
+    made = {result: one for one in condition.eqns for result in one.outvars}
     first = equation.params["body_nconsts"]
     counters = condition.invars[equation.params["cond_nconsts"] :]
     for test in _conjuncts(condition.outvars[0], made):
