@@ -90,7 +90,7 @@ EXPERIMENTS = {
         "alphazero",
         ("random", "gnugo:1"),
         ("gnugo:10",),
-        ("gnugo:1",),
+        ("gnugo:10",),
         preset="gpu",
         games=40,
         chained=True,
