@@ -31,7 +31,8 @@ class Costs(NamedTuple):
         idle: of these, when the device had nothing to do.
         scopes: device time by scope, "learn/network" for example, the longest first; "" without a scope.
         instructions: how many ran in each.
-        unplaced: of the ten longest kinds of instruction without a scope: seconds and how many ran.
+        unplaced: of the ten longest kinds of instruction without a scope: seconds and how many ran. A CUDA
+            graph is one of them, `command_buffer`, whatever it contains.
     """
 
     wall: float
