@@ -42,10 +42,15 @@ def test_on_cuda_open_loops_are_part_of_graphs_unless_the_user_says_otherwise(mo
     assert options and "WHILE" in str(options[compilation._GRAPHS])
     assert compilation._options(closed.jaxpr.jaxpr) is None
     assert open_loop.lower().compile(options)(8.0) == 1.0
-    with pytest.raises(jax.errors.JaxRuntimeError):
-        open_loop.lower().compile({compilation._GRAPHS: "LOOP"})
     monkeypatch.setenv("XLA_FLAGS", f"--{compilation._GRAPHS}=FUSION")
     assert compilation._options(open_loop.jaxpr.jaxpr) is None
+
+
+def test_compiled_hands_the_options_to_the_compiler(monkeypatch):
+    """Which refuses a kind that it does not know."""
+    monkeypatch.setattr(compilation, "_options", lambda jaxpr: {compilation._GRAPHS: "LOOP"})
+    with pytest.raises(jax.errors.JaxRuntimeError, match="LOOP"):
+        compiled(jnp.sin, 1.0)
 
 
 SCRIPT = """

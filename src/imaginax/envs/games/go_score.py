@@ -1,8 +1,7 @@
 """Who wins a game of Go that has ended: area scoring.
 
-pgx fills the empty regions point by point after every move, in as many steps as the longest way through one,
-and a GPU asks the host before each of them. Here regions are found in few steps, and only where a game has
-ended.
+pgx fills the empty regions point by point after every move, in as many steps as the longest way through one.
+Here regions are found in few steps, and only where a game has ended.
 """
 
 from __future__ import annotations
