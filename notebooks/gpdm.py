@@ -52,11 +52,11 @@ gallery.figure("gpdm_samples.py", "gpdm/samples.json")
 # %% [markdown]
 # ## Missing frames
 #
-# A gap in a recorded walk, beside interpolation. In the film the recording is grey, the reconstruction has
-# colours.
+# Gaps in two recorded walks, beside interpolation; settings were chosen on the first. In the film the
+# recording is grey, the reconstruction has colours.
 
 # %%
-gallery.figure("gpdm_missing.py", "gpdm/missing.json")
+gallery.figure("gpdm_missing.py", "gpdm/missing_07_01.json", "gpdm/missing_07_02.json")
 gallery.picture("docs/gpdm_missing.gif", "experiments/figures/gpdm_missing.py --motion DIR/07_01.amc")
 
 # %% [markdown]

@@ -1,10 +1,12 @@
-"""Missing frames: a GPDM's reconstruction of gaps in walk 07_01 of the CMU archive, beside interpolation.
+"""Missing frames: a GPDM's reconstruction of gaps in walks of the CMU archive, beside interpolation.
 
     python experiments/figures/gpdm_missing.py                          draws results/gpdm/missing.png
     python experiments/figures/gpdm_missing.py --motion DIR/07_01.amc   fits first; also docs/gpdm_missing.gif
+    python experiments/figures/gpdm_missing.py --motion DIR/07_02.amc   the held-out walk
     python experiments/figures/gpdm_missing.py --motion FILE --models 'GPLVM, Z = 3'    fits only some
 
-The motion and its skeleton (the .asf file in the same folder) come from mocap.cs.cmu.edu. Every second of its
+Settings were chosen on walk 07_01, on the same gaps; 07_02 is the walk that they were not chosen on. A motion
+and its skeleton (the .asf file in the same folder) come from mocap.cs.cmu.edu. Every second of the
 first 260 frames is kept, in 50 channels; RMSE is over all channels of the missing frames, in their units.
 """
 
@@ -32,7 +34,8 @@ from imaginax.systems import gpdm
 from imaginax.types import Stage
 
 ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "results" / "gpdm" / "missing.json"
+RESULTS = ROOT / "results" / "gpdm"
+TUNED, HELD_OUT = "07_01", "07_02"
 GIF = ROOT / "docs" / "gpdm_missing.gif"
 GAPS = ((40, 60), (30, 80))
 FILLS = {"mean": gaps.fill_mean, "linear": gaps.fill_linear, "cubic": gaps.fill_cubic}
@@ -51,32 +54,38 @@ MODELS: dict[str, dict[str, Any]] = {
 SHOWN = ("lfemur.rx", "ltibia.rx", "rhumerus.rx", "root.ry")
 
 
+def result(walk: str) -> Path:
+    """The measurements of a walk."""
+    return RESULTS / f"missing_{walk}.json"
+
+
 def measure(motion: Path, models: Sequence[str]) -> None:
     """Fits models to every gap, and writes what came of it after each; other models' rows stay."""
+    path = result(motion.stem)
     base = gpdm.GPDMSystemConfig(motion=str(motion))
     skeleton, prepared = gpdm.prepared_motion(base)
     truth = prepared.values + prepared.mean
     columns = [prepared.names.index(name) for name in SHOWN]
-    before = read_json(RESULT)["gaps"] if RESULT.exists() else {}
+    before = read_json(path)["gaps"] if path.exists() else {}
     found: dict[str, Any] = {"truth": dict(zip(SHOWN, truth[:, columns].T.round(3).tolist(), strict=True))}
     record = describe(gpdm.make(base), preset=None, seeds=1, seed=0)
     record["config"]["motion"] = motion.name
     record |= {"channels": SHOWN, "gaps": found}
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     for gap in GAPS:
         missing = gaps.gap(len(truth), *gap)
         rows = {
             name: {"rmse": gaps.rmse(truth, fill(truth, missing), missing)} for name, fill in FILLS.items()
         }
-        found[f"{gap[0]}-{gap[1]}"] = before.get(f"{gap[0]}-{gap[1]}", {}) | rows
+        found[_name(gap)] = before.get(_name(gap), {}) | rows
     for name in models:
         for gap in GAPS:
             frames, numbers = _fit(dataclasses.replace(base, missing=gap, **MODELS[name]))
             numbers["shown"] = frames[slice(*gap)][:, columns].T.round(3).tolist()
-            found[f"{gap[0]}-{gap[1]}"][name] = numbers
+            found[_name(gap)][name] = numbers
             print(gap, name, {key: number for key, number in numbers.items() if key != "shown"}, flush=True)
-            write_json(RESULT, record)
-            if gap == GAPS[-1] and name == next(iter(MODELS)):
+            write_json(path, record)
+            if motion.stem == TUNED and gap == GAPS[-1] and name == next(iter(MODELS)):
                 both = [mocap.restore(prepared, values - prepared.mean) for values in (frames, truth)]
                 animate(GIF, skeleton, both[0], original=both[1])
 
@@ -110,51 +119,65 @@ def _run(stage: Stage, learner: gpdm.GPDMLearner):
 
 
 def draw() -> Path:
-    """The error of every way to fill the gaps, and four channels across the longer one."""
+    """The error of every way to fill the gaps of either walk, and four channels across the longer one."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    record = read_json(RESULT)["gaps"]
     with mpl.rc_context(plotting.style()):
-        figure = Figure(figsize=(11, 5.5), layout="constrained")
+        figure = Figure(figsize=(11, 9), layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
-        bars = left.subplots()
-        names = list(record["-".join(map(str, GAPS[0]))])
-        for number, gap in enumerate(GAPS):
-            rows = record[f"{gap[0]}-{gap[1]}"]
-            places = np.arange(len(names)) + 0.4 * (number - 0.5)
-            values = [rows[name]["rmse"] if name in rows else np.nan for name in names]
-            drawn = bars.barh(places, values, height=0.38, label=f"frames {gap[0]} to {gap[1] - 1}")
-            bars.bar_label(drawn, fmt="%.2f", fontsize=8, padding=2)
-        bars.set(
-            yticks=np.arange(len(names)), yticklabels=names, xlabel="RMSE of the missing frames, degrees"
-        )
-        bars.invert_yaxis()
-        bars.set_xlim(0, 14)
-        bars.legend(ncols=2, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        first, end = GAPS[1]
-        rows = record[f"{first}-{end}"]
-        for number, (axes, name) in enumerate(zip(right.subplots(4, 1, sharex=True), SHOWN, strict=True)):
-            truth = np.array(record["truth"][name])
-            axes.plot(truth, color="#888888", label="recorded")
-            axes.plot((first - 1, end), truth[[first - 1, end]], ":", label="linear")
-            axes.plot(
-                np.arange(first, end), rows[next(iter(MODELS))]["shown"][number], label=next(iter(MODELS))
-            )
-            axes.axvspan(first - 0.5, end - 0.5, alpha=0.08, color="black", linewidth=0)
-            axes.set(ylabel=name)
-        axes.set(xlabel="frame, 60 a second")
-        right.axes[0].legend(ncols=3, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        path = RESULT.with_suffix(".png")
+        for axes, walk, role in zip(
+            left.subplots(2, 1), (TUNED, HELD_OUT), ("settings chosen on it", "held out"), strict=True
+        ):
+            _bars(axes, read_json(result(walk))["gaps"])
+            axes.set_title(f"walk {walk}: {role}", fontsize=9)
+        left.axes[1].set_xlabel("RMSE of the missing frames, degrees")
+        left.axes[0].legend(ncols=2, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.08))
+        _channels(right.subplots(4, 1, sharex=True), read_json(result(HELD_OUT))["gaps"])
+        path = RESULTS / "missing.png"
         figure.savefig(path)
     return path
+
+
+def _bars(axes: Any, record: dict[str, Any]) -> None:
+    """The error of each way to fill each gap."""
+    names = [*FILLS, *(name for name in MODELS if any(name in record[_name(gap)] for gap in GAPS))]
+    for number, gap in enumerate(GAPS):
+        rows = record[_name(gap)]
+        places = np.arange(len(names)) + 0.4 * (number - 0.5)
+        values = [rows[name]["rmse"] if name in rows else np.nan for name in names]
+        drawn = axes.barh(places, values, height=0.38, label=f"frames {gap[0]} to {gap[1] - 1}")
+        axes.bar_label(drawn, fmt="%.2f", fontsize=8, padding=2)
+    axes.set(yticks=np.arange(len(names)), yticklabels=names)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+
+
+def _channels(panels: Sequence[Any], record: dict[str, Any]) -> None:
+    """Four channels across the longer gap, with the first of the models."""
+    first, end = GAPS[1]
+    model = next(iter(MODELS))
+    for number, (axes, name) in enumerate(zip(panels, SHOWN, strict=True)):
+        truth = np.array(record["truth"][name])
+        axes.plot(truth, color="#888888", label="recorded")
+        axes.plot((first - 1, end), truth[[first - 1, end]], ":", label="linear")
+        axes.plot(np.arange(first, end), record[_name(GAPS[1])][model]["shown"][number], label=model)
+        axes.axvspan(first - 0.5, end - 0.5, alpha=0.08, color="black", linewidth=0)
+        axes.set(ylabel=name)
+    panels[-1].set(xlabel="frame, 60 a second")
+    panels[0].set_title(f"walk {HELD_OUT}", fontsize=9)
+    panels[0].legend(ncols=3, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.1))
+
+
+def _name(gap: tuple[int, int]) -> str:
+    return f"{gap[0]}-{gap[1]}"
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--motion", type=Path, help="07_01.amc, with its .asf file beside it")
+    parser.add_argument("--motion", type=Path, help="07_01.amc or 07_02.amc, with the .asf file beside it")
     parser.add_argument("--models", nargs="*", choices=MODELS, metavar="MODEL", help="default: all")
     options = parser.parse_args()
     if options.motion:
