@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import imageio.v3 as iio
 import numpy as np
@@ -186,3 +187,26 @@ def test_what_is_no_result_is_refused(run, tmp_path):
         plotting.results_record(run.path)
     with pytest.raises(ConfigError, match="is not a run directory"):
         plotting.read_curve(tmp_path)
+
+
+def test_commit_tells_changed_code_from_new_results(tmp_path, monkeypatch):
+    def git(*words):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(
+            ["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+
+    for name in ("src/module.py", "results/found.json"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("1")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    monkeypatch.setattr(plotting, "__file__", str(tmp_path / "src" / "module.py"))
+    clean = git("rev-parse", "HEAD").stdout.strip()
+    (tmp_path / "results" / "found.json").write_text("2")
+    assert plotting.commit() == clean
+    (tmp_path / "src" / "module.py").write_text("2")
+    assert plotting.commit() == f"{clean}-dirty"
+    monkeypatch.setattr(plotting, "__file__", str(tmp_path.parent / "elsewhere.py"))
+    assert plotting.commit() == "unknown"

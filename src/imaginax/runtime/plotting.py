@@ -255,10 +255,19 @@ def _check_results(path: Path, record: dict[str, Any]) -> None:
 
 
 def commit() -> str:
-    """The commit of this source tree, `-dirty` if it was changed since; "unknown" outside of git."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40"]
-    command += ["--dirty", "--exclude", "*"]  # the commit itself, not its distance from a tag
+    """The commit of this source tree; "unknown" outside of git.
+
+    It ends with `-dirty` if code that can run differs from it; results, which scripts write, may differ.
+    """
+    git = ["git", "-C", str(Path(__file__).parent)]
+    code = [":/src", ":/experiments", ":/benchmarks"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        name = _output([*git, "rev-parse", "HEAD"])
+        changed = _output([*git, "status", "--porcelain", "--untracked-files=no", "--", *code])
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{name}-dirty" if changed else name
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
