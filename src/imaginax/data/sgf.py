@@ -23,7 +23,7 @@ __all__ = ["Change", "Move", "Record", "decode", "games", "load", "parse", "read
 Colour = Literal["B", "W"]
 
 _log = logging.getLogger(__name__)
-_PLAYERS = {"B": "B", "W": "W", "1": "B", "2": "W"}
+_PLAYERS: dict[str, Colour] = {"B": "B", "W": "W", "1": "B", "2": "W"}
 _WON = re.compile(
     r"(?:(?P<B>B(?:LACK)?|黑|黒|흑)|(?P<W>W(?:HITE)?|白|백))\s*"
     r"(?:\+|WINS?|WON|[^黑黒흑白백负負败敗패]{0,6}(?:胜|勝|赢|贏|승))"
@@ -185,8 +185,7 @@ def _line(
         if change and moves:
             changes.append(change)
         elif change:
-            for point in (*change.removed, *(stone.point for stone in change.stones)):
-                setup.pop(point, None)
+            setup = {point: colour for point, colour in setup.items() if point not in change.removed}
             setup |= {point: colour for colour, point in change.stones if point is not None}
             mover = change.mover or mover
         for one in node:

@@ -17,7 +17,17 @@ _LARGEST_KOMI = 100.0  # that servers allow
 # Komi in stones, which count for two points each under Chinese rules, and what servers such as Fox write:
 # hundredths of stones or of points.
 _IN_STONES = {2.75: 5.5, 3.25: 6.5, 3.75: 7.5}
-_HUNDREDTHS = {275: 5.5, 325: 6.5, 350: 7.0, 375: 7.5, 550: 5.5, 650: 6.5, 700: 7.0, 750: 7.5, 800: 8.0}
+_HUNDREDTHS: dict[float, float] = {
+    275: 5.5,
+    325: 6.5,
+    350: 7.0,
+    375: 7.5,
+    550: 5.5,
+    650: 6.5,
+    700: 7.0,
+    750: 7.5,
+    800: 8.0,
+}
 
 
 def size(text: str, place: str) -> int:
