@@ -101,7 +101,7 @@ def test_setup_applies_where_it_stands():
     (record,) = sgf.parse(
         "(;SZ[9]AB[aa][bb:ba]AW[cc]PL[w];AE[bb]AW[aa];B[dd]AE[cc];W[];AE[dd]AB[ee];PL[Black];B[ff])"
     )
-    assert record.setup == (Move("B", (0, 1)), Move("W", (0, 0))) and record.mover == "W"
+    assert record.setup == (Move("W", (0, 0)), Move("B", (0, 1))) and record.mover == "W"
     assert [move.point for move in record.moves] == [(3, 3), None, (5, 5)]
     first, second = record.changes
     assert first == sgf.Change(2, (Move("B", (4, 4)),), ((3, 3),))
@@ -168,6 +168,36 @@ def test_a_bad_game_leaves_the_others(bad, caplog):
     assert [record.moves[0].point for record in kept] == [(0, 0), (1, 0), (2, 0)]
     assert all(len(record.moves) == 3 for record in kept)
     assert caplog.messages == [f"{found[2]}; this game is left out"]
+
+
+BITS = [
+    "(",
+    ")",
+    ";",
+    "[",
+    "]",
+    "\\",
+    "B",
+    "AW",
+    "KM",
+    "SZ",
+    "PL",
+    "GM",
+    "CA",
+    "[aa]",
+    "[9]",
+    "[\n]",
+    "[Big5]",
+    "\n",
+    "許",
+    "(;",
+]
+
+
+@given(st.lists(st.sampled_from(BITS), max_size=40))
+def test_any_text_is_games_and_errors_of_one_line(bits):
+    for one in sgf.games(sgf.decode("".join(bits).encode("big5")), "x.sgf"):
+        assert isinstance(one, Record) or ("\n" not in str(one) and str(one).startswith("x.sgf"))
 
 
 # ----------------------------------------------------------------- encodings

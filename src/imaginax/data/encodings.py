@@ -24,9 +24,9 @@ _SUPERSETS = {  # what files that name the left one were written in
     "shift_jis": "cp932",
 }
 _SAMPLE = 2**16  # bytes that an encoding is told by
-_DECLARED = 8.0  # log of the prior odds of a declaration
+_DECLARED = 8.0  # log of the prior odds of a declaration, or of UTF-8 where there is none
 _UNUSUAL = 5.0
-_NO_TEXT = 15.0
+_NO_TEXT = 25.0
 _MARKS_OF_TEXT = "‘’“”–—…«»°·"
 
 
@@ -50,15 +50,15 @@ def detect(data: bytes, declared: str = "") -> str:
     if data.isascii():  # nothing to tell by, but for encodings of 7 bits
         return stated or ("iso2022_jp_ext" if b"\x1b$" in data else "utf-8")
     sample = b"\n".join(line for line in data.split(b"\n") if not line.isascii())[:_SAMPLE]
-    known = dict.fromkeys([stated, *_COSTS] if stated else _COSTS)
-    return min(known, key=lambda codec: _surprise(sample, codec) - _DECLARED * (codec == stated))
+    known = dict.fromkeys([stated or "utf-8", *_COSTS])
+    return min(known, key=lambda codec: _surprise(sample, codec) - _DECLARED * (codec == (stated or "utf-8")))
 
 
 def _codec(name: str) -> str:
     """Python's name of a declared encoding; empty where it has none, or is no extension of ASCII."""
     try:
         codec = codecs.lookup(name.strip().lower().removeprefix("x-")).name
-        plain = "CA[\\]".encode(codec) == b"CA[\\]"
+        plain = b"CA[\\]".decode(codec, "replace") == "CA[\\]"
     except (LookupError, UnicodeError, ValueError):
         return ""
     return _SUPERSETS.get(codec, codec) if plain else ""

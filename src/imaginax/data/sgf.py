@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from imaginax.data import sgf_trees, sgf_values
-from imaginax.data.sgf_trees import Node, Property, Tree, decode
+from imaginax.data.sgf_trees import Node, Property, Tree, decode, quoted
 from imaginax.data.sgf_values import Point
 from imaginax.types import ConfigError
 
@@ -154,7 +154,7 @@ def _record(tree: Tree, name: str) -> Record:
     value = {key: sgf_values.unescaped(one.values[0]) for key, one in info.items()}
     place = {key: f"{name}, line {one.line}" for key, one in info.items()}
     if (game := value.get("GM", "").strip() or "1") != "1":
-        raise ConfigError(f"{place['GM']}: GM[{game}] is not Go, which is GM[1]")
+        raise ConfigError(f"{place['GM']}: {quoted('GM', game)} is not Go, which is GM[1]")
     size = sgf_values.size(value.get("SZ", ""), place.get("SZ", ""))
     fox = "foxwq" in value.get("AP", "").lower()
     moves, setup, mover, changes = _line(tree.nodes, size, name)
@@ -209,7 +209,7 @@ def _change(node: Node, before: int, size: int, name: str) -> Change | None:
         elif one.name == "PL" and one.values[0].strip():
             mover = _PLAYERS.get(one.values[0].strip().upper()[:1])
             if mover is None:
-                raise ConfigError(f"{place}: PL[{one.values[0]}] is no player")
+                raise ConfigError(f"{place}: {quoted('PL', one.values[0])} is no player")
     if not found and mover is None:
         return None
     stones = tuple(Move("B" if by == "AB" else "W", point) for point, by in found.items() if by != "AE")

@@ -17,9 +17,10 @@ from imaginax.types import ConfigError
 _VALUE = r"\[(?P<value>(?:[^\]\\]++|\\.)*+)\]"
 _VALUES = re.compile(_VALUE, re.S)
 _PROPERTY = r"[A-Za-z]++\s*+(?:\[(?:[^\]\\]++|\\.)*+\]\s*+)++"
+_NAMES = "FF|GM|SZ|CA|AP|PB|PW|KM"  # of properties of a root, in no other node
 _TOKEN = re.compile(rf"\s*+(?:(?P<mark>[();])|(?P<property>{_PROPERTY}))", re.S)
 _BEGIN = re.compile(r"\(\s*+(?:;|[A-Z]{1,2}\s*+\[)")  # the second form lacks its ;, which is an error
-_ROOT = re.compile(rf"\(\s*+;\s*+(?:(?!(?:FF|GM|SZ|CA)\s*\[){_PROPERTY})*+(?:FF|GM|SZ|CA)\s*+\[", re.S)
+_ROOT = re.compile(rf"\(\s*+;\s*+(?:(?!(?:{_NAMES})\s*\[){_PROPERTY})*+(?:{_NAMES})\s*+\[", re.S)
 _NODE = re.compile(r";\s*+[A-Z]{1,2}\s*+\[")
 _UNCLOSED = re.compile(rf"(?:{_PROPERTY}|[A-Za-z]++\s*+)\[", re.S)
 _DECLARED = re.compile(rb"(?P<begin>\(\s*;)|(?<![A-Za-z])CA\s*\[(?P<name>[^\]]{0,40})\]")
@@ -158,6 +159,11 @@ def _check_between(source: _Source, place: int) -> None:
     following = _BEGIN.search(source.text, place)
     if lost := _NODE.search(source.text, place, following.start() if following else len(source.text)):
         source.fail(lost.start(), "a node stands outside of every game tree: there is a ) too many")
+
+
+def quoted(name: str, value: str) -> str:
+    """A property as written, on one line, for an error message."""
+    return f"{name}[{' '.join(value.split())[:20]}]"
 
 
 def short(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 
-from imaginax.data.sgf_trees import short
+from imaginax.data.sgf_trees import quoted, short
 from imaginax.types import ConfigError
 
 Point = tuple[int, int]  # row and column, from the upper left corner
@@ -35,14 +35,14 @@ def size(text: str, place: str) -> int:
     match = _SIZE.fullmatch(text.strip() or "19")
     rows, columns = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= rows == columns <= len(LETTERS):
-        raise ConfigError(f"{place}: SZ[{text}] is no square board of 1 to {len(LETTERS)} lines")
+        raise ConfigError(f"{place}: {quoted('SZ', text)} is no square board of 1 to {len(LETTERS)} lines")
     return rows
 
 
 def handicap(text: str, place: str) -> int:
     """Stones, 0 where the record does not say."""
     if not re.fullmatch(r"\+?\d{0,4}", text.strip(), re.ASCII):
-        raise ConfigError(f"{place}: HA[{text}] is no number of stones")
+        raise ConfigError(f"{place}: {quoted('HA', text)} is no number of stones")
     return int(text.strip() or 0)
 
 
@@ -58,11 +58,11 @@ def komi(text: str, size: int, place: str, *, fox: bool) -> float | None:
     if not text.strip():
         return None
     if not _NUMBER.fullmatch(plain := text.strip().replace(",", ".")):
-        raise ConfigError(f"{place}: KM[{text}] is no number")
+        raise ConfigError(f"{place}: {quoted('KM', text)} is no number")
     komi = float(plain)
     komi = 0.5 if fox and komi == 50 else _IN_STONES.get(komi, _HUNDREDTHS.get(komi, komi))
     if abs(komi) > min(_LARGEST_KOMI, size * size):
-        raise ConfigError(f"{place}: KM[{text}] cannot be the komi of a board of {size} lines")
+        raise ConfigError(f"{place}: {quoted('KM', text)} cannot be the komi of a board of {size} lines")
     return komi
 
 
