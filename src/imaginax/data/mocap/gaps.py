@@ -22,7 +22,7 @@ def gap(length: int, start: int, stop: int) -> Bool[np.ndarray, "T"]:
 
 def missing(values: Float[np.ndarray, "T D"]) -> Bool[np.ndarray, "T"]:
     """A mask of the frames that a file left out, which are NaN."""
-    return np.isnan(values).any(-1)
+    return np.asarray(np.isnan(values).any(-1))
 
 
 def fill_mean(values: Float[np.ndarray, "T D"], missing: Bool[np.ndarray, "T"]) -> Float[np.ndarray, "T D"]:
