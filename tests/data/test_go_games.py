@@ -23,7 +23,7 @@ def record(points, result="B+R", **fields):
 
 GAMES = {
     "a.sgf": record([(0, 1), (0, 0), (1, 0), (4, 4)], "W+2", komi=6.5),
-    "b.sgf": record([(2, 2), None, None], "B+R"),
+    "b.SGF": record([(2, 2), None, None], "B+R", komi=0.0, handicap=1),
     "folder/c.sgf": record([(2, 2), (1, 1)], "0"),
 }
 USELESS = {
@@ -34,8 +34,10 @@ USELESS = {
     "h.sgf": record([(3, 3)], setup=(Move("B", (0, 0)),)),
     "i.sgf": Record((Move("W", (0, 0)),), SIZE, result="B+1"),
     "j.sgf": Record((Move("B", (0, 0)),), 19, result="B+1"),
+    "l.sgf": record([(3, 3)], changes=(sgf.Change(1, removed=((3, 3),)),)),
 }
 SKIPPED = {"repeated": 1, "unfinished": 2, "handicap": 2, "not in turn": 1, "other size": 1, "malformed": 1}
+SKIPPED |= {"set up in the game": 1}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,7 @@ def folder(tmp_path_factory):
         (path / name).write_text(sgf.text(game))
     (path / "k.sgf").write_text("(;SZ[5];B[")
     (path / "readme.txt").write_text("no game")
+    (path / "._a.sgf").write_bytes(b"\0\5\26\7")
     return path
 
 
@@ -59,20 +62,52 @@ def archive(folder):
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
-def test_reads_what_is_of_use_and_counts_the_rest(kind, request):
-    games, skipped = read_games(request.getfixturevalue(kind), SIZE)
+def test_reads_what_is_of_use_counts_the_rest_and_names_what_is_malformed(kind, request, caplog):
+    path = request.getfixturevalue(kind)
+    games, skipped = read_games(path, SIZE)
     assert skipped == SKIPPED
+    assert caplog.messages == [f"{path}: left out as malformed: {path}/k.sgf, line 1: a value without ]"]
     np.testing.assert_array_equal(games.moves, [[1, 0, 5, 24], [12, 25, 25, -1], [12, 6, -1, -1]])
     np.testing.assert_array_equal(games.outcome, [-1, 1, 0])
-    np.testing.assert_array_equal(games.komi, [6.5, 0, 0])
+    np.testing.assert_array_equal(games.komi, [6.5, 0, np.nan])
 
 
 def test_reads_one_file_and_says_if_there_is_nothing(folder):
     assert len(read_games(folder / "a.sgf", SIZE)[0].moves) == 1
     with pytest.raises(ConfigError, match=r"e\.sgf holds no finished game on 5x5; left out: .*unfinished.*1"):
         read_games(folder / "e.sgf", SIZE)
-    with pytest.raises(ConfigError, match="nowhere is neither a folder nor a file"):
+    with pytest.raises(ConfigError, match=r"nowhere cannot be read: No such file or directory$"):
         read_games(folder / "nowhere", SIZE)
+
+
+def test_one_bad_record_leaves_the_others_of_its_file(tmp_path, caplog):
+    path = tmp_path / "all.sgf"
+    games = [sgf.text(record([(2, 2), (0, n)], komi=7.0)) for n in range(4)]
+    path.write_text("mail\n" + games[0] + "(;SZ[5]KM[7.x])\n" * 7 + "".join(games[1:]) + "end (c)\n")
+    kept, skipped = read_games(path, SIZE)
+    assert skipped == {"malformed": 7} and kept.moves.tolist() == [[12, n] for n in range(4)]
+    (message,) = caplog.messages
+    assert "all.sgf, line 4: KM[7.x] is no number; " in message and message.endswith("; and 2 more")
+    path.write_text("(;SZ[5]KM[7.x])")
+    with pytest.raises(ConfigError, match=r"malformed.*all\.sgf, line 1: KM\[7\.x\] is no number"):
+        read_games(path, SIZE)
+
+
+def test_a_damaged_member_of_an_archive_is_named(tmp_path, caplog):
+    path = tmp_path / "games.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for name, game in GAMES.items():
+            file.writestr(name, sgf.text(game))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"W[aa]", b"W[ab]"))  # in a.sgf, whose checksum tells
+    kept, skipped = read_games(path, SIZE)
+    assert len(kept.moves) == 2 and skipped == {"malformed": 1}
+    assert "games.zip/a.sgf cannot be read: Bad CRC-32" in caplog.messages[0]
+
+
+def test_komi_of_chinese_servers_reaches_the_games(tmp_path):
+    (tmp_path / "fox.sgf").write_text("(;SZ[5]KM[375]RU[Chinese]AP[foxwq]RE[W+R];B[cc];W[bb])")
+    assert read_games(tmp_path, SIZE)[0].komi.tolist() == [7.5]
 
 
 def random_games(count, length):

@@ -76,7 +76,10 @@ def test_the_last_of_two_stages_holds_hyperparameters(states):
     [
         ({"missing": (60, 40)}, "missing"),
         ({"missing": (40, 65)}, "missing"),
-        ({"motion": "nowhere/07_01.amc"}, "motion"),
+        ({"motion": "nowhere/07_01.amc"}, r"^motion 'nowhere/07_01\.amc': no such file$"),
+        ({"motion": __file__, "skeleton": "no.asf"}, r"^skeleton 'no\.asf': no such file$"),
+        ({"motion": __file__, "skeleton": "/"}, r"^/ cannot be read: Is a directory$"),
+        ({"motion": __file__}, r"^skeleton must be given: 0 \.asf files"),
         ({"method": "em"}, "method"),
         ({"env": "pendulum"}, "env"),
         ({"sweeps": 0}, "sweeps"),

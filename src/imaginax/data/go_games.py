@@ -6,10 +6,11 @@ AlphaGo Zero's Figure 3 b and c (Silver et al. 2017) ask how well a network pred
 from __future__ import annotations
 
 import collections
+import logging
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import jax
@@ -20,6 +21,8 @@ from jaxtyping import Array, Bool, Float32, Int, Int8, Int16, PyTree
 from imaginax.data import sgf
 from imaginax.types import ConfigError, Environment
 
+_log = logging.getLogger(__name__)
+_NAMED = 5  # malformed records that are named
 _LANES = 64  # games replayed at a time
 
 
@@ -29,7 +32,7 @@ class Games(NamedTuple):
     Attributes:
         moves: row * size + column, size * size for a pass, -1 after the end.
         outcome: 1 if Black won, -1 if White did, 0 for a draw.
-        komi: points that White was given.
+        komi: points that White was given; NaN where the record does not say.
         size: of the board.
     """
 
@@ -58,6 +61,8 @@ class Positions(NamedTuple):
 def read_games(path: Path | str, size: int) -> tuple[Games, dict[str, int]]:
     """The games in a folder of .sgf files, with the folders in it; in a zip archive of them; or in one file.
 
+    What is malformed is logged: the first few records with their lines.
+
     Args:
         path: of the folder, archive or file.
         size: of the board; games on others are left out.
@@ -70,21 +75,24 @@ def read_games(path: Path | str, size: int) -> tuple[Games, dict[str, int]]:
     """
     kept: dict[bytes, tuple[np.ndarray, int, float]] = {}
     skipped: collections.Counter[str] = collections.Counter()
-    for name, data in _files(Path(path)):
-        try:
-            records = sgf.parse(sgf.decode(data), name)
-        except ConfigError:
-            skipped["malformed"] += 1
-            continue
-        for record in records:
-            if reason := _objection(record, size):
-                skipped[reason] += 1
-                continue
+    faults: list[str] = []
+    for record in _records(Path(path)):
+        if isinstance(record, ConfigError):
+            faults.append(str(record))
+        elif reason := _objection(record, size):
+            skipped[reason] += 1
+        else:
             moves = np.array([_action(move, size) for move in record.moves], np.int16)
+            komi = np.nan if record.komi is None else record.komi
             skipped["repeated"] += moves.tobytes() in kept
-            kept.setdefault(moves.tobytes(), (moves, sgf.winner(record.result) or 0, record.komi))
+            kept.setdefault(moves.tobytes(), (moves, sgf.winner(record.result) or 0, komi))
+    skipped["malformed"] = len(faults)
     if not kept:
-        raise ConfigError(f"{path} holds no finished game on {size}x{size}; left out: {dict(+skipped)}")
+        what = [f"no finished game on {size}x{size}; left out: {dict(+skipped)}", *faults[:1]]
+        raise ConfigError(f"{path} holds {'; '.join(what)}")
+    if faults:
+        more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        _log.warning("%s: left out as malformed: %s%s", path, "; ".join(faults[:_NAMED]), more)
     return _arrays(list(kept.values()), size), dict(+skipped)
 
 
@@ -165,27 +173,44 @@ def _replay(env: Environment, moves: Array) -> tuple[PyTree, Bool[Array, "T"]]:
     return jax.lax.scan(step, (state, timestep.legal, timestep.last), moves)[1]
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the .sgf files at a path, in the order of their names."""
+def _records(path: Path) -> Iterator[sgf.Record | ConfigError]:
+    """Every record at a path, or why it cannot be read, in the order of the files' names."""
     if path.is_dir():
-        for file in sorted(path.rglob("*.sgf")):
-            yield str(file), file.read_bytes()
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(name for name in archive.namelist() if name.endswith(".sgf")):
-                yield f"{path}/{name}", archive.read(name)
-    elif path.is_file():
-        yield str(path), path.read_bytes()
+        for file in sorted(file for file in path.rglob("*") if _is_record(file) and file.is_file()):
+            try:
+                yield from sgf.games(sgf.load(file), str(file))
+            except ConfigError as error:
+                yield error
+    elif path.is_file() and zipfile.is_zipfile(path):
+        yield from _archived(path)
     else:
-        raise ConfigError(f"{path} is neither a folder nor a file with games")
+        yield from sgf.games(sgf.load(path), str(path))
+
+
+def _archived(path: Path) -> Iterator[sgf.Record | ConfigError]:
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(name for name in archive.namelist() if _is_record(PurePath(name))):
+            try:
+                data = archive.read(name)
+            except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # damaged, or a password
+                yield ConfigError(f"{path}/{name} cannot be read: {error}")
+            else:
+                yield from sgf.games(sgf.decode(data), f"{path}/{name}")
+
+
+def _is_record(path: PurePath) -> bool:
+    """By its name; `._` begins those in which macOS keeps a file's attributes."""
+    return path.suffix.lower() == ".sgf" and not path.name.startswith("._")
 
 
 def _objection(record: sgf.Record, size: int) -> str | None:
     """Why a record is of no use; None if it is."""
     if record.size != size:
         return "other size"
-    if record.setup or record.handicap:
+    if record.setup or record.handicap > 1:  # of 1 stone: Black begins as always
         return "handicap"
+    if record.changes:
+        return "set up in the game"  # no history of moves leads there
     if sgf.winner(record.result) is None or not record.moves:
         return "unfinished"
     colours = "".join(move.colour for move in record.moves)

@@ -116,16 +116,19 @@ def _prepared(motion: str, skeleton: str, frames: int, every: int) -> tuple[moca
 
 
 def _read(motion: str, skeleton: str) -> tuple[mocap.Skeleton, mocap.Motion]:
-    try:
-        near = sorted(Path(motion).parent.glob("*.asf"))
-        if not skeleton and len(near) != 1:
-            raise ConfigError(f"skeleton must be given: {len(near)} .asf files lie beside motion {motion!r}")
-        body = asf.read(skeleton or near[0])
-        return body, amc.read(motion, body)
-    except OSError as error:
-        raise ConfigError(f"motion {motion!r} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ConfigError(f"motion {motion!r} with skeleton {skeleton!r}: {error}") from error
+    """The skeleton and the motion in two files.
+
+    Raises:
+        ConfigError: if one of them cannot be read; it names the file.
+    """
+    for name, path in (("motion", motion), ("skeleton", skeleton)):
+        if path and not Path(path).exists():
+            raise ConfigError(f"{name} {path!r}: no such file")
+    near = sorted(path for path in Path(motion).parent.iterdir() if path.suffix.lower() == ".asf")
+    if not skeleton and len(near) != 1:
+        raise ConfigError(f"skeleton must be given: {len(near)} .asf files lie beside motion {motion!r}")
+    body = asf.read(skeleton or near[0])
+    return body, amc.read(motion, body)
 
 
 def environment(config: GPDMSystemConfig) -> tuple[Environment, mocap.Prepared]:

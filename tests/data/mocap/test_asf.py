@@ -2,12 +2,13 @@
 
 import re
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaginax.data.mocap import MotionFileError, asf
+from imaginax.data.mocap import MotionFileError, asf, forward_kinematics
 from tests.data.mocap import writers
 
 TEXT = """:units
@@ -56,6 +57,25 @@ def test_reads_what_the_file_says():
     np.testing.assert_allclose(skeleton.metres, 2 * 0.0254)
 
 
+def test_capitals_and_commas_mean_nothing():
+    expected = asf.parse(TEXT)._asdict()
+    for text in (TEXT.upper(), TEXT.replace("root hip", "ROOT Hip"), TEXT.replace("0 0 90", "0,0, 90 ,")):
+        found = asf.parse(text)
+        found = found._replace(joints=tuple(name.lower() for name in found.joints))
+        found = found._replace(channels=tuple(name.lower() for name in found.channels))
+        jax.tree.map(np.testing.assert_array_equal, found._asdict(), expected)
+
+
+def test_the_position_of_the_root_is_added_to_the_motion():
+    skeleton = asf.parse(TEXT.replace("position 0 0 0", "position 1 2 3"))
+    values = np.array([[10.0, 20, 30, 0, 0, 90, 0, 0]])
+    points = np.asarray(forward_kinematics(skeleton, values))
+    np.testing.assert_allclose(points[0, 0], [11, 22, 33], atol=1e-5)
+    np.testing.assert_allclose(
+        points, forward_kinematics(asf.parse(TEXT), values) + points[0, 0] - values[0, :3], atol=1e-5
+    )
+
+
 def test_radians_and_other_orders_of_the_file():
     bones = writers.random_bones(1, 5)
     radians = [bone._replace(axis=np.deg2rad(bone.axis)) for bone in bones]
@@ -91,7 +111,8 @@ def test_reads_back_what_was_written(seed, count, root):
         ("length 0.5", "size 0.5", "line 2: unknown keyword 'size' in :units"),
         ("order TX TY TZ RX RY RZ", "order TX TY TZ RX RY RW", "line 7: degree of freedom 'rw' is not"),
         ("  order TX TY TZ RX RY RZ\n", "", "line 6: the root has no order"),
-        ("position 0 0 0", "position 0 0 1", "line 9: a root whose position is not 0 0 0"),
+        ("orientation 0 0 0", "orientation 0 0 1", "line 10: a root whose orientation is not 0 0 0"),
+        ("position 0 0 0", "position 0 0", "line 9: position takes 3 numbers, got 2"),
         ("name hip", "", "line 21: the bone that begins on line 12 has no name"),
         ("name knee", "name hip", "line 23: there is already a bone 'hip'"),
         ("direction 0 2 0", "direction 0 2", "line 15: direction takes 3 numbers, got 2"),

@@ -63,9 +63,8 @@ def test_reads_what_the_file_says():
         ("  }\n}\nMOTION", "}\nMOTION", "line 15: expected JOINT, End Site or }, got 'MOTION'"),
         ("MOTION", "ROOT Other", "line 16: expected MOTION, got 'ROOT Other'"),
         ("Frames: 2", "Frames: -2", "line 17: Frames: must be a whole number, got '-2'"),
-        ("Frames: 2", "Frames: 0", "line 17: must be positive"),
-        ("Frames: 2", "Frames: 999999999", "line 20: the file ends after frame 2 of 999999999"),
-        ("Frames: 2", "Frames: 1", "line 20: more than the 1 frames that line 17 promises"),
+        ("1 2 3 0 0 0 0\n1 2 3 0 90 90 90\n", "", "line 18: the file ends without a frame"),
+        ("Frame Time: 0.05", "Time: 0.05", "line 18: expected Frame Time: and a number, got 'Time: 0.05'"),
         ("Time: 0.05", "Time: nan", "line 18: Frame Time:: 'nan' is no number"),
         ("Time: 0.05", "Time: 0", "line 18: must be positive"),
         ("1 2 3 0 0 0 0", "1 2 3 0 0 0", "line 19: frame 1 takes 7 numbers, got 6"),
@@ -78,6 +77,78 @@ def test_a_fault_is_named_with_its_line(old, new, message):
     assert old in TEXT
     with pytest.raises(MotionFileError, match="^walk.bvh, " + re.escape(message)):
         bvh.parse(TEXT.replace(old, new, 1), name="walk.bvh")
+
+
+def same(text):
+    """Whether a text says what TEXT says."""
+    skeleton, motion = bvh.parse(text)
+    for found, expected in ((skeleton, bvh.parse(TEXT)[0]), (motion, bvh.parse(TEXT)[1])):
+        jax.tree.map(np.testing.assert_array_equal, found._asdict(), expected._asdict())
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("Frames: 2\nFrame Time: 0.05", "Frames:2\nFrame Time:0.05"),
+        ("Frames: 2\nFrame Time: 0.05", "frames : 2 Frame  Time\t:\t.05"),
+        ("Frames: 2\nFrame Time: 0.05", "FRAMES 2\nFrameTime: 5e-2"),
+        ("MOTION\nFrames", "motion Frames"),
+        ("HIERARCHY\nROOT Hips\n{\n", "Hierarchy Root Hips{"),
+        ("OFFSET 0 -2 0\n    CHANNELS 1 Xrotation\n", "Offset 0 -2 0 Channels 1 XROTATION "),
+        ("OFFSET 0 -2 0\n    CHANNELS 1 Xrotation\n", "CHANNELS1Xrotation\nOFFSET-0 -2 0\n"),
+        ("6 Xposition Yposition", "6XpositionYposition"),
+        ("End Site\n    {\n      OFFSET 0 -1 0\n    }\n  }\n}\n", "End Site { OFFSET 0 -1 0 } } }\n"),
+        ("End Site\n    {\n      OFFSET 0 -1 0\n    }\n  }\n}\n", "EndSite{OFFSET 0 -1 0}}} "),
+    ],
+)
+def test_spaces_line_breaks_and_capitals_mean_nothing(old, new):
+    assert old in TEXT
+    same(TEXT.replace(old, new))
+
+
+def test_a_hierarchy_may_stand_on_one_line():
+    tree, frames = TEXT.split("MOTION")
+    same(
+        " ".join(tree.replace("Left Knee", "LeftKnee").split()).replace("LeftKnee", "Left Knee")
+        + "MOTION"
+        + frames
+    )
+
+
+def test_a_keyword_may_be_a_name():
+    for name in ("root", "Offset", "End", "Frame"):
+        assert bvh.parse(TEXT.replace("Hips", name))[0].joints[0] == name
+
+
+def test_a_joint_without_channels_does_not_move():
+    text = (
+        TEXT.replace("    CHANNELS 1 Xrotation\n", "")
+        .replace("0 0 0 0\n", "0 0 0\n")
+        .replace("90 90 90", "90 90")
+    )
+    skeleton, motion = bvh.parse(text)
+    assert skeleton.joints == ("Hips", "Left Knee", "Left Knee end") and motion.values.shape == (2, 6)
+    points = np.asarray(forward_kinematics(skeleton, motion.values))
+    np.testing.assert_allclose(points[0], [[1, 2, 3], [1, 0, 3], [1, -1, 3]], atol=1e-6)
+
+
+@pytest.mark.parametrize("promised", [1, 3, 0, 999999999])
+def test_frames_are_read_however_many_are_promised(promised, caplog):
+    _, motion = bvh.parse(TEXT.replace("Frames: 2", f"Frames: {promised}"), name="walk.bvh")
+    np.testing.assert_array_equal(motion.values, bvh.parse(TEXT)[1].values)
+    frames = "1 frame" if promised == 1 else f"{promised} frames"
+    assert caplog.messages == [f"walk.bvh, line 17: {frames} promised, but there are 2: these are read"]
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp", "utf-8", "utf-8-sig", "utf-16"])
+def test_names_in_japanese(encoding, tmp_path):
+    """In Shift-JIS the second byte of the first one is {, of the second one }."""
+    text = TEXT.replace("JOINT Left Knee", "JOINT 左ボーン・ひざ").replace(
+        "  }\n}\n", "  }\n  JOINT 左ボソア\n{OFFSET 1 0 0}}\n"
+    )
+    path = tmp_path / "walk.bvh"
+    path.write_bytes(text.encode(encoding))
+    assert bvh.read(path)[0].joints == ("Hips", "左ボーン・ひざ", "左ボーン・ひざ end", "左ボソア")
 
 
 def test_deep_trees_need_no_recursion():

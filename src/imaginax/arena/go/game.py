@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from imaginax.arena.go import board as goban
-from imaginax.arena.go.board import BLACK, WHITE, Board
+from imaginax.arena.go.board import BLACK, EMPTY, WHITE, Board
 
 
 class GoGame(NamedTuple):
@@ -16,11 +17,13 @@ class GoGame(NamedTuple):
         handicap: points of Black's first stones.
         moves: (colour, point or None for a pass), after the handicap.
         boards: the position before the first of them, and after each.
+        white: points of White's stones in a position that was set up.
     """
 
     handicap: tuple[int, ...]
     moves: tuple[tuple[int, int | None], ...]
     boards: tuple[Board, ...]
+    white: tuple[int, ...] = ()
 
     @property
     def board(self) -> Board:
@@ -30,20 +33,38 @@ class GoGame(NamedTuple):
     @property
     def untouched(self) -> bool:
         """Whether nothing has been set or played yet."""
-        return not self.moves and not self.handicap
+        return not self.moves and not self.handicap and not self.white
 
 
-def begin(size: int, handicap: Iterable[int] = ()) -> GoGame:
+def begin(size: int, handicap: Iterable[int] = (), white: Iterable[int] = ()) -> GoGame:
     """A game before its first move.
 
+    Args:
+        size: of the board.
+        handicap: points of Black's stones.
+        white: points of White's stones, where a position is set up.
+
     Raises:
-        ValueError: if two handicap stones are on one point.
+        ValueError: if two stones are on one point, or a chain has no liberty.
     """
-    board = goban.empty(size)
-    points = tuple(handicap)
-    for point in points:
-        board = goban.play(board, BLACK, point)
-    return GoGame(points, (), (board,))
+    points, others = tuple(handicap), tuple(white)
+    cells = bytearray(size * size)
+    for colour, point in _setup(points, others):
+        if cells[point] != EMPTY:
+            raise ValueError("the point is occupied")
+        cells[point] = colour
+    if not all(goban.chain(size, cells, point)[1] for point in (*points, *others)):
+        raise ValueError("a chain without a liberty is set up")
+    position = bytes(cells)
+    return GoGame(points, (), (Board(size, position, (0, 0), frozenset([position])),), others)
+
+
+def _setup(black: Iterable[int], white: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The stones of a position as moves: in turn as far as they go; none of them captures."""
+    for pair in itertools.zip_longest(black, white):
+        yield from (
+            (colour, point) for colour, point in zip((BLACK, WHITE), pair, strict=True) if point is not None
+        )
 
 
 def play(game: GoGame, colour: int, point: int | None) -> GoGame:
@@ -76,7 +97,7 @@ def actions(game: GoGame, mover: int) -> list[int]:
     side = game.board.size
     pass_ = side * side
     turns: list[int] = []
-    for colour, point in [*((BLACK, point) for point in game.handicap), *game.moves]:
+    for colour, point in [*_setup(game.handicap, game.white), *game.moves]:
         _hand_over(turns, colour, pass_)
         turns.append(pass_ if point is None else point)
     if (BLACK, WHITE)[len(turns) % 2] != mover:

@@ -9,8 +9,11 @@ Read are the sections units, root, bonedata and hierarchy. Conventions, with col
 - The unit of length is 1/length inches, as the archive states: 5.64 cm at its `length 0.45`.
 - A direction is scaled to length 1, so the bone is as long as the file says.
 
+- Keywords may be in capitals, and names may differ in theirs between sections and from the AMC file.
+- The root's `position` is added to what the AMC file says about its place.
+
 Not read, because programs disagree on them: a bone's degrees of freedom other than rx, ry and rz, and a root
-whose `position` or `orientation` is not 0 0 0.
+whose `orientation` is not 0 0 0.
 
 The format: http://mocap.co.nz/downloads/ASF_spec_v1.html; what its lines mean to Vicon's programs:
 http://graphics.cs.cmu.edu/nsp/course/cs229/info/ACCLAIMdef.html.
@@ -78,7 +81,7 @@ def _skeleton(found: Iterable[Line], name: str) -> Skeleton:
     bones = {}
     for fields in _blocks(sections[":bonedata"]):
         bone = _bone(fields, units)
-        if bone.name in bones or bone.name == "root":
+        if bone.name in bones or bone.name.lower() == "root":
             fields["name"].fail(f"there is already a bone {short(bone.name)}")
         bones[bone.name] = bone
     root = _root(sections[":root"])
@@ -89,11 +92,12 @@ def _sections(found: Iterable[Line]) -> dict[str, _Section]:
     sections: dict[str, _Section] = {}
     body: list[Line] | None = None
     for line in found:
-        keyword = line.words[0]
+        keyword = line.words[0].lower()
         if not keyword.startswith(":"):
             if body is None:
                 line.fail(f"{short(keyword)} stands before the first section")
-            body.append(line)
+            words = " ".join(line.words).replace(",", " ").split()  # the format takes commas for spaces
+            body += [line._replace(words=tuple(words))] if words else []
             continue
         if keyword not in _SECTIONS:
             line.fail(f"unknown section {short(keyword)}; there are {', '.join(_SECTIONS)}")
@@ -114,7 +118,7 @@ def _fields(body: Iterable[Line], known: Sequence[str], what: str) -> Fields:
         if key == "limits" and line.words[0].startswith("("):
             fields[key] = fields[key]._replace(words=fields[key].words + line.words)
             continue
-        key = line.words[0]
+        key = line.words[0].lower()
         if key not in known:
             line.fail(f"unknown keyword {short(key)} in {what}; there are {', '.join(known)}")
         if key in fields:
@@ -128,9 +132,10 @@ def _units(section: _Section | None) -> _Units:
     fields = _fields(section.body if section else (), _UNITS, ":units")
     degrees, length = 1.0, 1.0
     if line := fields.get("angle"):
-        if line.words[1:] not in (("deg",), ("rad",)):
+        unit = " ".join(line.words[1:]).lower()
+        if unit not in ("deg", "rad"):
             line.fail("angle must be deg or rad")
-        degrees = 1.0 if line.words[1] == "deg" else float(np.rad2deg(1.0))
+        degrees = 1.0 if unit == "deg" else float(np.rad2deg(1.0))
     if line := fields.get("length"):
         length = float(line.numbers(line.words[1:], 1, "length")[0])
         if not length >= 1e-9:
@@ -151,10 +156,11 @@ def _root(section: _Section) -> Joint:
     dof = _dof(line, ("tx", "ty", "tz", "rx", "ry", "rz"))
     if axis := fields.get("axis"):
         _order(axis, axis.words[1:])
-    for key in ("position", "orientation"):
-        if (line := fields.get(key)) and line.numbers(line.words[1:], 3, key).any():
-            line.fail(f"a root whose {key} is not 0 0 0 is not supported")
-    return Joint("root", "", np.zeros(3), dof, _turns(dof), np.eye(3), False, _no_limits(dof))
+    if (line := fields.get("orientation")) and line.numbers(line.words[1:], 3, "orientation").any():
+        line.fail("a root whose orientation is not 0 0 0 is not supported")
+    line = fields.get("position")
+    position = line.numbers(line.words[1:], 3, "position") if line else np.zeros(3)
+    return Joint("root", "", position, dof, _turns(dof), np.eye(3), False, _no_limits(dof))
 
 
 def _blocks(section: _Section) -> list[Fields]:
@@ -163,12 +169,13 @@ def _blocks(section: _Section) -> list[Fields]:
     body: list[Line] | None = None
     begun = section.header
     for line in section.body:
-        if line.words not in (("begin",), ("end",)):
+        keyword = " ".join(line.words).lower()
+        if keyword not in ("begin", "end"):
             if body is None:
                 line.fail(f"{short(line.words[0])} stands outside begin and end")
             body.append(line)
-        elif (body is None) == (line.words == ("end",)):
-            line.fail(f"{line.words[0]} without {'begin' if body is None else 'end before it'}")
+        elif (body is None) == (keyword == "end"):
+            line.fail(f"{keyword} without {'begin' if body is None else 'end before it'}")
         elif body is None:
             body, begun = [], line
         else:
@@ -236,7 +243,10 @@ def _limits(line: Line, dof: Sequence[str]) -> Float[np.ndarray, "N 2"]:
     if len(words) != 2 * len(dof):
         line.fail(f"limits take {plural(2 * len(dof), 'number')}, got {len(words)}")
     infinite = {"-inf": -np.inf, "inf": np.inf}
-    values = [infinite[word] if word in infinite else line.numbers([word], 1, "limits")[0] for word in words]
+    values = [
+        infinite[word.lower()] if word.lower() in infinite else line.numbers([word], 1, "limits")[0]
+        for word in words
+    ]
     return np.array(values).reshape(-1, 2)
 
 
@@ -266,17 +276,18 @@ def _relations(
 ) -> tuple[dict[str, tuple[str, Line]], dict[str, list[str]]]:
     """The parent of each bone with the line that says so, and the children of each."""
     body = section.body
-    if not body or body[0].words != ("begin",):
+    if not body or [word.lower() for word in body[0].words] != ["begin"]:
         (body[0] if body else section.header).fail("the hierarchy starts with begin")
-    if body[-1].words != ("end",):
+    if [word.lower() for word in body[-1].words] != ["end"]:
         body[-1].fail("the file ends inside the hierarchy: end is missing")
     parents: dict[str, tuple[str, Line]] = {}
     children: dict[str, list[str]] = {}
+    known = lines.spellings([*bones, "root"])
     for line in body[1:-1]:
-        parent, *names = line.words
-        for name in (parent, *names):
-            if name not in bones and name != "root":
-                line.fail(f"there is no bone {short(name)}")
+        for word in line.words:
+            if word.casefold() not in known:
+                line.fail(f"there is no bone {short(word)}")
+        parent, *names = (known.get(word, known[word.casefold()]) for word in line.words)
         for name in names:
             if name == "root" or name in parents:
                 line.fail(f"{short(name)} has already a parent" if name != "root" else "root has no parent")

@@ -12,6 +12,7 @@ centimetres are usual. Files with several roots are not read.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,13 @@ from imaginax.types import ConfigError
 CENTIMETRE = 0.01
 _KINDS = {axis + "position": "t" + axis for axis in AXES} | {axis + "rotation": "r" + axis for axis in AXES}
 
+_ALONE = ("HIERARCHY", "{", "}", "MOTION")
+_KEYWORDS = (*_ALONE, "ROOT", "JOINT", "OFFSET", "CHANNELS")
+_GLUED = re.compile(  # where a space may be missing
+    r"(?i)(?<=[{}])|(?=[{}])|(?<=\boffset)(?=[-+.\d])|(?<=\bchannels)(?=\d)"
+    r"|(?<=[\dn])(?=[xyz](?:position|rotation))|(?<=\bend)(?=site\b)"
+)
+
 Recording = tuple[Skeleton, Motion]
 
 
@@ -38,36 +46,65 @@ class _Open(NamedTuple):
 
 
 class _Source:
-    """The lines of a file with a view to the next one; a bracket at a line's end is a line of its own."""
+    """The pieces of a file with a view to the next one."""
 
     def __init__(self, found: Iterable[Line], name: str) -> None:
-        self._lines = self._split(found)
+        self._pieces = _pieces(iter(found))
+        self._held: Line | None = None
         self.last = Line((), 1, name)
 
-    @staticmethod
-    def _split(found: Iterable[Line]) -> Iterator[Line]:
-        for line in found:
-            if len(line.words) > 1 and line.words[-1] == "{":
-                yield line._replace(words=line.words[:-1])
-                yield line._replace(words=("{",))
-            else:
-                yield line
+    def __iter__(self) -> Iterator[Line]:
+        return self
 
-    def rest(self) -> Iterator[Line]:
-        """What has not been taken."""
-        for line in self._lines:
-            self.last = line
-            yield line
+    def __next__(self) -> Line:
+        self.last, self._held = self._held or next(self._pieces), None
+        return self.last
+
+    def next_is(self, keyword: str) -> bool:
+        """Whether the next piece begins with a keyword; it is not taken."""
+        self._held = self._held or next(self._pieces, None)
+        return self._held is not None and self._held.words[0] == keyword
 
     def take(self, wanted: str) -> Line:
-        """The next line.
+        """The next piece.
 
         Raises:
             MotionFileError: where the file ends; it names what was wanted.
         """
-        for line in self.rest():
+        for line in self:
             return line
         raise MotionFileError(f"{self.last.name}, line {self.last.number}: the file ends before {wanted}")
+
+
+def _pieces(found: Iterator[Line]) -> Iterator[Line]:
+    """Each keyword with what belongs to it, and each brace; numbers line by line."""
+    motion = False
+    for line in found:
+        if motion and not line.words[0].lower().startswith("frame"):
+            yield line
+            break
+        for words in _split(" ".join(line.words)):
+            yield line._replace(words=words)
+            motion = motion or words == ("MOTION",)
+    yield from found
+
+
+def _split(text: str) -> Iterator[tuple[str, ...]]:
+    """A line cut before keywords and around braces; keywords, but no names, become capitals."""
+    words = _GLUED.sub(" ", text).split()
+    piece: list[str] = []
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        first = piece[0] if piece else ""
+        named = piece in (["ROOT"], ["JOINT"]) and word not in ("{", "}")
+        keyword = "" if named or word.upper() not in _KEYWORDS else word.upper()
+        site = not named and (word + following).lower() == "endsite"
+        time = first.lower().startswith("frames") and word.lower().startswith("frame")
+        if piece and (keyword or site or time or first in _ALONE):
+            yield tuple(piece)
+            piece = []
+        piece.append(keyword or word)
+    if piece:
+        yield tuple(piece)
 
 
 def read(path: Path | str, *, metres: float = CENTIMETRE) -> Recording:
@@ -148,15 +185,17 @@ def _opened(line: Line, around: list[_Open]) -> _Open:
 
 
 def _joint(source: _Source, opened: _Open) -> Joint:
-    """Reads from the opening bracket to the channels."""
+    """Reads from the opening bracket to the channels, without which a joint does not move."""
     line = source.take("{")
     if line.words != ("{",):
         line.fail(f"expected {{ after {short(opened.name)}, got {short(' '.join(line.words))}")
+    dof = _channels(source) if source.next_is("CHANNELS") and not opened.end else ()
     line = source.take("OFFSET")
     if line.words[0] != "OFFSET":
         line.fail(f"expected OFFSET, got {short(line.words[0])}")
     offset = line.numbers(line.words[1:], 3, "OFFSET")
-    dof = () if opened.end else _channels(source.take("CHANNELS"))
+    if source.next_is("CHANNELS") and not opened.end and not dof:
+        dof = _channels(source)
     for axis in AXES:
         if f"t{axis}" in dof:
             offset[AXES.index(axis)] = 0.0
@@ -172,9 +211,10 @@ def _joint(source: _Source, opened: _Open) -> Joint:
     )
 
 
-def _channels(line: Line) -> tuple[str, ...]:
-    if line.words[0] != "CHANNELS" or len(line.words) < 2:
-        line.fail(f"expected CHANNELS and their number, got {short(' '.join(line.words))}")
+def _channels(source: _Source) -> tuple[str, ...]:
+    line = source.take("CHANNELS")
+    if len(line.words) < 2:
+        line.fail("expected CHANNELS and their number")
     count, kinds = line.whole(line.words[1], "the number of channels"), line.words[2:]
     if len(kinds) != count:
         line.fail(f"{plural(count, 'channel')} promised, got {len(kinds)}")
@@ -194,24 +234,26 @@ def _motion(source: _Source, skeleton: Skeleton) -> Motion:
     line = source.take("MOTION")
     if line.words != ("MOTION",):
         line.fail(f"expected MOTION, got {short(' '.join(line.words))}")
-    count = _after(source.take("Frames:"), "frames:")
-    frames = count.whole(count.words[-1], "Frames:")
-    line = _after(source.take("Frame Time:"), "frame time:")
-    step = float(line.numbers(line.words[-1:], 1, "Frame Time:")[0])
-    if step <= 0 or frames < 1:
-        (line if step <= 0 else count).fail("must be positive")
-    rows = []
-    for line in source.rest():
-        if len(rows) == frames:
-            line.fail(f"more than the {frames} frames that line {count.number} promises")
-        rows.append(line.numbers(line.words, len(skeleton.channels), f"frame {len(rows) + 1}"))
-    if len(rows) < frames:
-        source.last.fail(f"the file ends after frame {len(rows)} of {frames}")
+    count = source.take("Frames:")
+    frames = count.whole(_after(count, "Frames:"), "Frames:")
+    line = source.take("Frame Time:")
+    step = float(line.numbers([_after(line, "Frame Time:")], 1, "Frame Time:")[0])
+    if step <= 0:
+        line.fail("must be positive")
+    rows = [
+        line.numbers(line.words, len(skeleton.channels), f"frame {n}") for n, line in enumerate(source, 1)
+    ]
+    if not rows:
+        source.last.fail("the file ends without a frame")
+    if len(rows) != frames:
+        count.tell(f"{plural(frames, 'frame')} promised, but there are {len(rows)}: these are read")
     return Motion(np.stack(rows), skeleton.channels, step)
 
 
-def _after(line: Line, keyword: str) -> Line:
-    """A line of some words and one value."""
-    if " ".join(line.words[:-1]).lower() != keyword:
-        line.fail(f"expected {keyword.title()} and a number, got {short(' '.join(line.words))}")
-    return line
+def _after(line: Line, keyword: str) -> str:
+    """The value after a keyword of a motion; spaces around the colon, and the colon, may be missing."""
+    pattern = keyword.replace(" ", r"\s*").replace(":", r"\s*:?\s*") + r"(\S+)"
+    match = re.fullmatch(pattern, " ".join(line.words), re.IGNORECASE)
+    if match is None:
+        line.fail(f"expected {keyword} and a number, got {short(' '.join(line.words))}")
+    return match[1]

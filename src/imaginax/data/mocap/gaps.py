@@ -20,6 +20,11 @@ def gap(length: int, start: int, stop: int) -> Bool[np.ndarray, "T"]:
     return (frames >= start) & (frames < stop)
 
 
+def missing(values: Float[np.ndarray, "T D"]) -> Bool[np.ndarray, "T"]:
+    """A mask of the frames that a file left out, which are NaN."""
+    return np.asarray(np.isnan(values).any(-1))
+
+
 def fill_mean(values: Float[np.ndarray, "T D"], missing: Bool[np.ndarray, "T"]) -> Float[np.ndarray, "T D"]:
     """With the mean of the frames that are there."""
     filled = values.copy()

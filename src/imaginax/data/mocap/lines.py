@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Float
 
+from imaginax.data import encodings
 from imaginax.types import ConfigError
 
 LARGEST_FILE = 512 * 2**20  # bytes; a minute of the CMU archive is 5 MB
 _LONGEST_LINE = 2**20
+_HEAD = 2**20  # bytes that the encoding is told by: all names of a skeleton
 _LARGEST_NUMBER = 1e9
+_log = logging.getLogger(__name__)
 _COMMENT = re.compile(r"(^|\s)#.*", re.S)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -42,6 +46,10 @@ class Line(NamedTuple):
     def fail(self, what: str) -> NoReturn:
         """Raises MotionFileError: what is wrong with this line."""
         raise MotionFileError(f"{self.name}, line {self.number}: {what}")
+
+    def tell(self, what: str) -> None:
+        """Logs what is unusual about this line, which is read all the same."""
+        _log.warning("%s, line %d: %s", self.name, self.number, what)
 
     def numbers(self, words: Sequence[str], expected: int, what: str) -> Float[np.ndarray, "N"]:
         """Some of the words as numbers.
@@ -80,8 +88,14 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" + "s" * (count != 1)
 
 
+def spellings(names: Iterable[str]) -> dict[str, str]:
+    """The name that is meant by each spelling: its own, or with small letters for capitals."""
+    known = list(names)
+    return {name.casefold(): name for name in known} | {name: name for name in known}
+
+
 def read(path: Path | str) -> Iterator[Line]:
-    """The lines of a file, one after the other. A `#` begins a comment.
+    """The lines of a file, one after the other. A `#` begins a comment; `data.encodings` tells the encoding.
 
     Raises:
         MotionFileError: if the file cannot be read, is no text or is too large.
@@ -90,7 +104,10 @@ def read(path: Path | str) -> Iterator[Line]:
     try:
         if (size := path.stat().st_size) > LARGEST_FILE:
             raise MotionFileError(f"{path} has {size} bytes, more than {LARGEST_FILE}")
-        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        with path.open("rb") as start:
+            head = start.read(_HEAD)
+        encoding = encodings.detect(head[: head.rfind(b"\n") + 1] or head)
+        with path.open(encoding=encoding, errors="replace") as stream:
             yield from numbered(stream, str(path))
     except OSError as error:
         raise MotionFileError(f"{path} cannot be read: {error.strerror}") from None

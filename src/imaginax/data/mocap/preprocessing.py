@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from imaginax.data.mocap import gaps
 from imaginax.data.mocap.skeleton import Motion
 from imaginax.types import ConfigError
 
@@ -107,13 +108,18 @@ def prepare(motions: Sequence[Motion], config: PreprocessingConfig) -> Prepared:
 
     Raises:
         ConfigError: if the motions do not fit together, are shorter than the two frames that a difference
-            takes, or have no bone or channel that the config names.
+            takes, lack frames, or have no bone or channel that the config names.
     """
     channels, step = _common(motions)
     parts = [motion.values[config.start : config.stop : config.every] for motion in motions]
     for part in parts:
         if len(part) < 2:
             raise ConfigError(f"at least two frames must be kept of a motion, got {len(part)}")
+        if (missing := gaps.missing(part)).any():
+            raise ConfigError(
+                f"{missing.sum()} of the {len(part)} frames that are kept are missing, the first at "
+                f"{config.start + config.every * int(missing.argmax())}: fill them with data.mocap.gaps"
+            )
     kept = _kept(channels, np.concatenate(parts), config)
     velocities = np.array([_place(name, channels, kept) for name in config.velocities], int)
     rows = []

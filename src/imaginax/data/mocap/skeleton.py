@@ -62,7 +62,7 @@ class Motion(NamedTuple):
     """What a skeleton does.
 
     Attributes:
-        values: of each channel in each frame; rotations in degrees.
+        values: of each channel in each frame, NaN where a file left one out; rotations in degrees.
         channels: names, as the skeleton has them.
         step_seconds: between two frames.
     """
