@@ -225,8 +225,8 @@ class Capabilities(NamedTuple):
     continuous: bool = False
     value: bool = False
     policy: bool = False
-    differentiable: bool = False
-    gaussian_belief: bool = False
+    differentiable: bool = False  # predictions, in beliefs and actions; in forward mode at least
+    gaussian_belief: bool = False  # beliefs are `gaussian.Gaussian`s of observations
 
 
 class Evaluation(NamedTuple):

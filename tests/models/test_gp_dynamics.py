@@ -124,8 +124,7 @@ def test_loss_is_that_of_the_module_and_what_it_offers(lqr, transitions, fitted)
     data = regression_data(lqr, transitions, ROWS, 40)
     model = gp_dynamics(lqr, EXACT)
     np.testing.assert_allclose(model.loss(params, data, KEY)[0], metrics["model_loss"], rtol=1e-4)
-    assert model.can.gaussian_belief and model.can.differentiable
-    assert not gp_dynamics(lqr, GPConfig(kernels=("se", "linear"))).can.gaussian_belief
+    assert model.can.differentiable and not model.can.gaussian_belief  # beliefs are particles
 
 
 def test_bad_configurations_are_named():

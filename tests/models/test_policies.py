@@ -13,7 +13,7 @@ from sklearn.gaussian_process.kernels import RBF
 
 from imaginax.gaussian import Gaussian, Joint
 from imaginax.models import policies
-from imaginax.models.moments import Moments
+from imaginax.types import Box
 from tests.quadrature import moments, nodes
 
 MEAN = np.array([0.3, -0.4])
@@ -57,26 +57,6 @@ def test_an_rbf_policy_is_the_mean_of_a_gaussian_process():
         np.testing.assert_allclose(found[:, control], process.predict(points), rtol=1e-7)
 
 
-def test_squashed_controls():
-    """Of normally distributed preliminary ones: mean, covariance and the covariance with them."""
-    bound = 3.0
-    points, weights = nodes(MEAN, COVARIANCE, degree=40)
-    with jax.enable_x64(True):
-        values = np.asarray(policies.squash(jnp.asarray(points), bound))
-        normal = Moments(jnp.array(MEAN), jnp.array(COVARIANCE), jnp.eye(2))
-        found = numbers(policies.squashed_moments(normal, bound))
-    mean, covariance, across = moments(points, values, weights)
-    np.testing.assert_allclose(found.mean, mean, rtol=1e-8)
-    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(COVARIANCE @ found.gain, across, rtol=1e-7, atol=1e-9)
-
-
-def test_squashed_controls_keep_the_bounds():
-    values = policies.squash(jnp.linspace(-9, 9, 1001), 2.0)
-    assert np.abs(values).max() <= 2.0 + 1e-6
-    np.testing.assert_allclose(policies.squash(jnp.full(1, np.pi / 2), 2.0), 2.0, rtol=1e-6)
-
-
 def test_a_linear_policy_without_squashing_gives_a_joint_covariance_that_is_exact():
     own = policies.LinearPolicy(jnp.array([[1.0, 2.0]]), jnp.array([0.5]))
     found = policies.preliminary_moments(own, jnp.array(MEAN), jnp.array(COVARIANCE))
@@ -86,7 +66,7 @@ def test_a_linear_policy_without_squashing_gives_a_joint_covariance_that_is_exac
 def test_the_joint_distribution_is_symmetric_and_has_no_negative_variance():
     with jax.enable_x64(True):
         seen = Joint(jnp.array(MEAN), jnp.array(COVARIANCE), jnp.array(COVARIANCE))
-        found = numbers(policies.joint(policies.prepare(policy("rbf")), seen, 2.0))
+        found = numbers(policies.joint(policies.prepare(policy("rbf")), seen, Box((2,), -2.0, 2.0)))
     assert found.cross.shape == (2, 4)
     np.testing.assert_allclose(found.covariance, found.covariance.T, atol=1e-15)
     assert np.linalg.eigvalsh(found.covariance).min() > -1e-12

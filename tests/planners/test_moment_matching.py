@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from imaginax import envs
 from imaginax.envs import diagnostics
 from imaginax.envs.limits import Limit
-from imaginax.gaussian import Gaussian, certain, pack
+from imaginax.gaussian import Gaussian, certain, pack, unpack
 from imaginax.models.gaussian_dynamics import Feedback, gaussian_task
 from imaginax.planners.moment_matching import MomentPlannerConfig, make_planner, violations
 from imaginax.types import Capabilities, ConfigError, Prediction, WorldModel
@@ -131,9 +133,54 @@ def test_the_margin_is_the_normal_quantile():
     limits = (Limit(0, low=-1.0, high=0.5), Limit(1, low=0.0))
     found = violations(MomentPlannerConfig(), limits, belief)
     margin = 1.6448536 * 0.2
-    np.testing.assert_allclose(found, [-1.2 + margin, -0.3 + margin, 1.6448536, -1.0], rtol=1e-4)
+    # above the first limit lie 6.7%: nothing is left for its lower side but half
+    np.testing.assert_allclose(found, [-1.2 + 1.959964 * 0.2, -0.3 + margin, 1.6448536, -1.0], rtol=1e-4)
     mean_only = violations(MomentPlannerConfig(variant="mean"), limits, belief)
     np.testing.assert_allclose(mean_only, [-1.2, -0.3, 0.0, -1.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("probability", [0.5, 0.8, 0.95, 0.999])
+def test_a_limit_is_kept_if_and_only_if_its_probability_is(probability):
+    """For one bound and for two, near and far; the probability is scipy's."""
+    config, draw = MomentPlannerConfig(probability=probability), np.random.default_rng(0)
+    means, deviations = draw.uniform(-2, 2, 3000), draw.uniform(0.05, 2, 3000)
+    for limit in (Limit(0, low=-1.0, high=1.5), Limit(0, low=-1.0), Limit(0, high=1.5)):
+        with jax.enable_x64(True):
+            beliefs = Gaussian(jnp.array(means)[:, None], jnp.array(deviations)[:, None, None] ** 2)
+            found = np.asarray(jax.jit(jax.vmap(partial(violations, config, (limit,))))(beliefs))
+        inside = stats.norm.cdf(limit.high, means, deviations) - stats.norm.cdf(limit.low, means, deviations)
+        kept = np.all(found <= 0, axis=1)
+        assert 100 < kept.sum() < 2900
+        np.testing.assert_array_equal(kept, inside >= probability)
+
+
+def test_derivatives_of_two_sided_limits_are_finite():
+    """Certain beliefs, wide ones, and those for which no mean keeps the limit; the cost needs the second."""
+    config, limits = MomentPlannerConfig(), (Limit(0, -1.0, 1.0),)
+    slopes = jax.jit(jax.grad(lambda x: jnp.sum(violations(config, limits, unpack(x, 1)))))
+    curvature = jax.jit(jax.hessian(lambda x: jnp.sum(violations(config, limits, unpack(x, 1)) ** 2)))
+    with jax.enable_x64(True):
+        for mean in (-3.0, -1.0, 0.0, 0.999, 50.0):
+            for variance in (0.0, 1e-12, 1e-4, 0.26, 4.0, 1e6):
+                point = jnp.array([mean, variance])
+                assert np.all(np.isfinite(slopes(point))) and np.all(np.isfinite(curvature(point)))
+
+
+def test_a_plan_between_two_bounds_keeps_the_documented_probability():
+    """A corridor just wide enough for the last beliefs, beside which the optimum without limits lies."""
+    config, start = dataclasses.replace(CONFIG, rounds=8), ((0.04, 0.0),)
+    free = solve(config, start=start)[1].policy.states[0]
+    widest = np.sqrt(free[:, 2].max())  # without feedback the plan does not change it
+    limit = Limit(0, low=-0.5 * widest, high=3.45 * widest)
+    kept = solve(config, (limit,), start=start)[1].policy.states[0]
+
+    def probability(states):
+        mean, deviation = states[:, 0], np.sqrt(states[:, 2])
+        inside = stats.norm.cdf(limit.high, mean, deviation) - stats.norm.cdf(limit.low, mean, deviation)
+        return inside.min()
+
+    assert probability(free) < 0.8
+    np.testing.assert_allclose(probability(kept), config.probability, atol=2e-3)
 
 
 def test_more_starts_are_never_worse():

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.gaussian import Gaussian
+from imaginax.envs.physical import restart
+from imaginax.gaussian import Gaussian, certain, trigonometric
+from imaginax.models import policies
 from imaginax.models.gaussian_dynamics import gaussian_task
 from imaginax.models.gp import Data
 from imaginax.models.policies import LinearPolicy
 from imaginax.runtime.precision import precision
 from imaginax.systems import pilco
-from imaginax.types import ConfigError
+from imaginax.types import Box, ConfigError
 from tests.systems.gp_updates import first_update
 
 
@@ -50,6 +52,19 @@ def test_actions_are_the_policys_and_keep_the_bounds(system, learned):
         wanted = state.learner.policy.weights @ state.timestep.observation[0] + state.learner.policy.offset
     p = float(wanted[0])
     np.testing.assert_allclose(action[0, 0], 10 * (9 * np.sin(p) + np.sin(3 * p)) / 8, rtol=1e-9)
+
+
+def test_bounds_need_not_be_symmetric():
+    """What acts, and what roll-outs predict of it at one state: a motor that pushes one way."""
+    task = gaussian_task(envs.make("diagnostic_lqr"))._replace(space=Box((1,), 0.0, 4.0))
+    policy = LinearPolicy(jnp.array([[1.0, -2.0]]), jnp.array([0.3]))
+    states = jax.random.normal(jax.random.key(0), (500, 2))
+    learner, timestep = pilco.Learner(None, policy), restart(states)
+    _, action, _ = pilco._act(task, learner, (), timestep, jax.random.key(1))
+    p = states @ jnp.array([1.0, -2.0]) + 0.3
+    np.testing.assert_allclose(action[:, 0], 2 + 2 * (9 * np.sin(p) + np.sin(3 * p)) / 8, atol=1e-5)
+    known = jax.vmap(lambda x: policies.joint(policy, trigonometric(certain(x), ()), task.space))(states)
+    np.testing.assert_allclose(known.mean[:, 2:], action, atol=1e-5)
 
 
 def test_the_distribution_of_starts():

@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 from imaginax.gaussian import Gaussian, Joint, certain, trigonometric
 from imaginax.models.gp import Data, Hyperparameters, Posterior, log_likelihood
 from imaginax.models.moments import Prepared, at_point, match, prepare
+from imaginax.models.saturation import clip, clipped_moments
 from imaginax.types import Box, Capabilities, ConfigError, Environment, Prediction, WorldModel
 
 Step = Callable[[Prepared, Gaussian, Array], Gaussian]
@@ -77,7 +78,10 @@ def inputs(
 
 
 class Feedback(NamedTuple):
-    """Controls u = mean + gain (x - E[x]) of a state x that will be known once it is there."""
+    """Controls u = mean + gain (x - E[x]) of a state x that will be known once it is there.
+
+    Those that act are clipped to their bounds.
+    """
 
     mean: Float[Array, "*B A"]
     gain: Float[Array, "*B A D"]
@@ -89,8 +93,8 @@ def variance_step(
     """One step of the belief under a control that is known, or one with feedback of the state."""
     seen = trigonometric(belief, task.angles)
     if isinstance(control, Feedback):
-        return propagate(gp, belief, with_feedback(seen, belief.covariance, control))
-    return propagate(gp, belief, with_known(seen, control))
+        return propagate(gp, belief, with_feedback(seen, belief.covariance, control, task.space))
+    return propagate(gp, belief, with_known(seen, clip(control, task.space)))
 
 
 def mean_step(
@@ -98,7 +102,7 @@ def mean_step(
 ) -> Gaussian:
     """One step of a state that is held to be known: what GP-MPC calls zero variance."""
     control = control.mean if isinstance(control, Feedback) else control
-    change = at_point(gp, inputs(task, belief.mean, control))
+    change = at_point(gp, inputs(task, belief.mean, clip(control, task.space)))
     return certain(belief.mean + change)
 
 
@@ -119,14 +123,20 @@ def with_known(seen: Joint, control: Float[Array, "A"]) -> Joint:
     )
 
 
-def with_feedback(seen: Joint, covariance: Float[Array, "D D"], control: Feedback) -> Joint:
-    """The joint distribution with controls appended that depend on the state linearly."""
-    across = control.gain @ seen.cross  # of the controls and the inputs
+def with_feedback(seen: Joint, covariance: Float[Array, "D D"], control: Feedback, space: Box) -> Joint:
+    """The joint distribution with controls appended that depend on the state linearly, within their bounds.
+
+    The covariance of the clipped controls with the state is exact (`models.saturation`), that with the inputs
+    where these are normal, as moment matching takes them to be.
+    """
+    across = control.gain @ seen.cross  # of the controls and the inputs, before clipping
     cross = covariance @ control.gain.T
+    applied = clipped_moments(Gaussian(control.mean, control.gain @ cross), space)
+    across = across * applied.slope[:, None]
     return Joint(
-        jnp.concatenate([seen.mean, control.mean]),
-        jnp.block([[seen.covariance, across.T], [across, control.gain @ cross]]),
-        jnp.concatenate([seen.cross, cross], axis=1),
+        jnp.concatenate([seen.mean, applied.mean]),
+        jnp.block([[seen.covariance, across.T], [across, applied.covariance]]),
+        jnp.concatenate([seen.cross, cross * applied.slope], axis=1),
     )
 
 

@@ -1,8 +1,8 @@
 """Gaussian processes as a world model: one for each number of the regression target.
 
-The belief is a set of particles in observation space, as with PETS's ensembles; planners that propagate
-Gaussian beliefs instead use the parameters' `posterior` with exact moment matching. The task's reward is not
-learned: it is the environment's own, evaluated on the particles.
+The belief is a set of particles in observation space, as with PETS's ensembles; `models.gaussian_dynamics`
+carries Gaussian beliefs instead. The task's reward is not learned: it is the environment's own, evaluated on
+the particles.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
         value = -likelihood.mean() / jnp.maximum(data.count, 1)
         return value, {"model_loss": value}
 
-    can = Capabilities(continuous=True, differentiable=True, gaussian_belief=config.kernels == ("se",))
+    can = Capabilities(continuous=True, differentiable=True)
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)
 
 

@@ -1,10 +1,7 @@
 """PILCO's policies with the moments of their controls at Gaussian beliefs (Deisenroth & Rasmussen 2011).
 
-A preliminary policy, linear or the mean of a Gaussian process of the features, is squashed into the bounds by
-
-    u = bound (9 sin p + sin 3 p) / 8
-
-whose moments are exact where the preliminary control p is normally distributed.
+A preliminary policy p, linear or the mean of a Gaussian process of the features, is squashed into the bounds
+(`models.saturation`).
 """
 
 from __future__ import annotations
@@ -16,9 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from imaginax.gaussian import Gaussian, Joint, linear, trigonometric
+from imaginax.gaussian import Gaussian, Joint, linear
 from imaginax.models.factors import factorise, solve_and_inverse
 from imaginax.models.moments import Moments, spread
+from imaginax.models.saturation import squashed_moments
+from imaginax.types import Box
 
 
 class LinearPolicy(NamedTuple):
@@ -112,31 +111,14 @@ def _products(weights: Array, centred: Array, precision: Array, covariance: Arra
     return sums[place]
 
 
-def squash(preliminary: Float[Array, "*B A"], bound: float) -> Float[Array, "*B A"]:
-    """Bound (9 sin p + sin 3 p) / 8, which lies in [-bound, bound]."""
-    return bound * (9 * jnp.sin(preliminary) + jnp.sin(3 * preliminary)) / 8
-
-
-def squashed_moments(moments: Moments, bound: float) -> Moments:
-    """The moments of the squashed control; the gain is still that of the features."""
-    controls = len(moments.mean)
-    eye = np.eye(controls)
-    both = linear(Gaussian(moments.mean, moments.covariance), jnp.asarray(np.concatenate([eye, 3 * eye])))
-    waves = trigonometric(Gaussian(both.mean, both.covariance), range(2 * controls))
-    mix = np.zeros((controls, 4 * controls))  # of sin p, cos p, ..., sin 3 p, cos 3 p, ...
-    mix[:, : 2 * controls : 2], mix[:, 2 * controls :: 2] = 9 / 8 * eye, 1 / 8 * eye
-    found = linear(Gaussian(waves.mean, waves.covariance), bound * jnp.asarray(mix))
-    cosine = waves.mean[1::2]
-    slope = bound * (9 * cosine[:controls] + 3 * cosine[controls:]) / 8  # E[du / dp], by Stein's lemma
-    return Moments(found.mean, found.covariance, moments.gain * slope)
-
-
-def joint(policy: Prepared, seen: Joint, bound: float) -> Joint:
+def joint(policy: Prepared, seen: Joint, space: Box) -> Joint:
     """The joint distribution of features and the policy's controls, where the features are normal."""
-    control = squashed_moments(preliminary_moments(policy, seen.mean, seen.covariance), bound)
-    across = seen.covariance @ control.gain
+    wanted = preliminary_moments(policy, seen.mean, seen.covariance)
+    control = squashed_moments(Gaussian(wanted.mean, wanted.covariance), space)
+    gain = wanted.gain * control.slope
+    across = seen.covariance @ gain
     covariance = jnp.block([[seen.covariance, across], [across.T, control.covariance]])
-    cross = jnp.concatenate([seen.cross, seen.cross @ control.gain], axis=1)
+    cross = jnp.concatenate([seen.cross, seen.cross @ gain], axis=1)
     return Joint(jnp.concatenate([seen.mean, control.mean]), covariance, cross)
 
 

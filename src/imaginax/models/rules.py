@@ -19,7 +19,6 @@ from imaginax.types import (
     Box,
     Capabilities,
     ConfigError,
-    Discrete,
     Environment,
     Evaluation,
     Metrics,
@@ -37,7 +36,8 @@ def rules(env: Environment) -> WorldModel:
 
     Returns:
         A model whose `encode` and `observe` take states [B, ...] as observations. Its predictions carry the
-        real reward and discount. It is differentiable as far as the environment's `step` is.
+        real reward and discount. With continuous actions it is differentiable as far as the environment's
+        `step` is.
     """
 
     def predict(params: Params, belief: Belief, action: Array, key: Array) -> tuple[Belief, Prediction]:
@@ -47,11 +47,8 @@ def rules(env: Environment) -> WorldModel:
         sign = -1 if env.spec.players == 2 else 1
         return belief, Prediction(timestep.reward, sign * timestep.discount)
 
-    can = Capabilities(
-        discrete=isinstance(env.spec.action, Discrete),
-        continuous=isinstance(env.spec.action, Box),
-        differentiable=True,
-    )
+    continuous = isinstance(env.spec.action, Box)
+    can = Capabilities(discrete=not continuous, continuous=continuous, differentiable=continuous)
     return WorldModel(_init, _encode, _observe, predict, _decode, _loss, can)
 
 

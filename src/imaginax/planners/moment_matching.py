@@ -4,7 +4,7 @@ Moment matching makes the stochastic problem a deterministic one over z = (mean,
 sum of expected stage costs over controls in a box. A sequence of linear-quadratic problems solves it
 (`planners.ilqr`, with Pontryagin's costates), and limits on states are kept by an augmented Lagrangian:
 
-    variance        chance constraints p(x within its limit) >= probability: mean -+ q sigma within it
+    variance        chance constraints p(low <= x <= high) >= probability, of each limit
     mean            the same of the mean alone
     zero_variance   the mean alone, and a model whose beliefs stay certain
 
@@ -14,13 +14,14 @@ The paper solves the same problem by a general method of sequential quadratic pr
 from __future__ import annotations
 
 import dataclasses
-import statistics
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from imaginax.envs.limits import Limit
@@ -52,9 +53,10 @@ class MomentPlannerConfig:
         constraints: whether the environment's limits are kept.
         constraint_horizon: the first steps of a plan, on which limits are kept; 0 for all. Further ahead the
             belief may be so wide that only plans that hardly move keep them, and will be planned anew.
-        probability: of keeping a limit, at each step (variance).
-        feedback: whether beliefs are predicted with the feedback that the optimisation of the plan gives. The
-            paper's are those of the plan alone; around an unstable equilibrium they spread exponentially.
+        probability: of keeping a limit, both bounds together, at each step (variance).
+        feedback: whether beliefs are predicted with the feedback that the optimisation of the plan gives, as
+            far as the bounds of controls let it act. The paper's are those of the plan alone; around an
+            unstable equilibrium they spread exponentially.
         rounds: updates of the multipliers a decision, where there are limits.
         penalty: weight of squared violations in the first round; it doubles with each.
     """
@@ -203,18 +205,39 @@ def _solve(model, task, config, limits, params, belief: Gaussian, warm: WarmStar
 def violations(config: MomentPlannerConfig, limits: Sequence[Limit], belief: Gaussian) -> Float[Array, "C"]:
     """By how much each limit is broken, the lower and the upper side of each; negative if it is kept.
 
-    A side without a bound counts as kept by 1.
+    Both sides are kept if, and only if, the limit is: its mean, or with its probability (variance). A side
+    without a bound counts as kept by 1.
     """
-    quantile = statistics.NormalDist().inv_cdf(config.probability) if config.variant == "variance" else 0.0
     broken = []
     for limit in limits:
         mean = belief.mean[limit.index]
-        variance = jnp.maximum(belief.covariance[limit.index, limit.index], 0.0)
-        # Linear in the variance: the curvature of its root, huge where it is small, would stop every move.
-        present = jax.lax.stop_gradient(variance)
-        deviation = jnp.sqrt(present + 1e-12)
-        margin = quantile * (deviation + (variance - present) / (2 * deviation))
-        for bound, sign in ((limit.low, -1.0), (limit.high, 1.0)):
-            finite = abs(bound) < float("inf")
-            broken.append(sign * (mean - bound) + margin if finite else -jnp.ones_like(mean))
+        deviation = _deviation(belief.covariance[limit.index, limit.index])
+        for bound, other, sign in ((limit.low, limit.high, -1.0), (limit.high, limit.low, 1.0)):
+            if math.isinf(bound):
+                broken.append(-jnp.ones_like(mean))
+                continue
+            broken.append(sign * (mean - bound))
+            if config.variant == "variance":
+                tail = norm.cdf(sign * (other - mean) / deviation) if math.isfinite(other) else 0.0
+                broken[-1] += deviation * _quantile(1 - config.probability, tail)
     return jnp.stack(broken)
+
+
+def _quantile(risk: float, tail: Array | float) -> Float[Array, ""]:
+    """The normal quantile of one side of a limit, beyond whose other side the probability `tail` lies.
+
+    Both together may be broken with probability `risk`. So one side has what the other leaves, but at least
+    half: where both tails exceed that, no split keeps the limit.
+    """
+    return -norm.ppf(jnp.maximum(risk - tail, risk / 2))
+
+
+def _deviation(variance: Float[Array, ""]) -> Float[Array, ""]:
+    """The standard deviation, linear in the variance.
+
+    The curvature of the root, huge where it is small, would stop every move.
+    """
+    variance = jnp.maximum(variance, 0.0)
+    present = jax.lax.stop_gradient(variance)
+    deviation = jnp.sqrt(present + 1e-12)
+    return deviation + (variance - present) / (2 * deviation)

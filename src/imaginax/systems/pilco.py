@@ -40,6 +40,7 @@ from imaginax.models.gp_trials import (
 from imaginax.models.lbfgs import minimise
 from imaginax.models.moments import Prepared, prepare
 from imaginax.models.policies import Policy
+from imaginax.models.saturation import squash
 from imaginax.one_by_one import one_by_one
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
@@ -199,7 +200,7 @@ def long_term_cost(
 
     def advance(belief: Gaussian, _):
         seen = trigonometric(belief, task.angles)
-        both = policies.joint(prepared, seen, task.space.high)
+        both = policies.joint(prepared, seen, task.space)
         following = propagate(gp, belief, both)
         return following, task.cost(belief, both.mean[-task.space.shape[0] :], following)
 
@@ -211,7 +212,7 @@ def _act(task: GaussianTask, learner: Learner, carry, timestep: TimeStep, key: A
     nothing = jnp.zeros((*timestep.observation.shape[:-1], 0), timestep.observation.dtype)
     features = inputs(task, timestep.observation, nothing)
     wanted = jax.vmap(partial(policies.preliminary, policies.prepare(learner.policy)))(features)
-    return carry, policies.squash(wanted, task.space.high), {}
+    return carry, squash(wanted, task.space), {}
 
 
 # ------------------------------------------------------------------- presets
