@@ -54,9 +54,7 @@ class Position(NamedTuple):
 def build(title: Title) -> Any:
     """pgx's environment of a game."""
     if title.kind == "go":
-        from pgx.go import Go
-
-        return Go(size=title.size, komi=title.komi)
+        return _go(title)
     if title.kind == "hex":
         from pgx.hex import Hex
 
@@ -64,6 +62,18 @@ def build(title: Title) -> Any:
     import pgx
 
     return pgx.make(title.kind)  # pyright: ignore[reportArgumentType]
+
+
+def _go(title: Title) -> Any:
+    """pgx's last plane is 1 if White is to play; in AlphaGo Zero's it is 1 if Black is."""
+    from pgx.go import Go
+
+    class BlackIsOne(Go):
+        def _observe(self, state: Any, player_id: Array) -> Array:
+            planes = super()._observe(state, player_id)
+            return planes.at[:, :, -1].set(~planes[:, :, -1])
+
+    return BlackIsOne(size=title.size, komi=title.komi)
 
 
 def longest(title: Title) -> int:
