@@ -6,14 +6,16 @@
     score cp      400 log10((1 + v) / (1 - v)) for an expected result v in [-1, 1]: the logistic scale on
                   which 100 centipawns are what 100 Elo are between two players
     nodes         simulations of the search behind the line
-    bestmove 0000 the game is over
+    bestmove 0000 there is no legal move, or the game of a variant is over
 
-A fault is answered by `info string error: ...`. Beyond a draw by repetition or by 50 moves, where the game of
+Words that mean nothing are skipped, and a command during a search ends it first. A fault is answered by
+`info string error: ...`. Beyond a draw by repetition, by 50 moves or for want of material, where the game of
 the run ends but a client may go on, the history is forgotten and chess continues.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -48,6 +50,7 @@ class Uci:
         *,
         name: str = "imaginax",
         simulations: int | None = None,
+        temperature: float = 0.0,
     ):
         """Waits for the first command.
 
@@ -56,10 +59,11 @@ class Uci:
             say: is told the answers, one or more lines at a time, and adds a line's end.
             name: to introduce it by.
             simulations: the player's own number, which the client may change; None: it cannot.
+            temperature: of the moves, which the client may change too.
         """
         self.engine, self.open = engine, True
         self._print, self._name, self._simulations = say, name, simulations
-        self._temperature = 0.0
+        self._temperature = temperature
         self._search: BackgroundSearch | None = None
         self._base, self._moves = "startpos", list[str]()
         self._commands = {
@@ -77,14 +81,15 @@ class Uci:
         }
 
     def hear(self, line: str) -> None:
-        """Does what a line says."""
-        words = line.split()
+        """Does what a line says; words before the command are skipped, and so is a byte-order mark."""
+        words = line.lstrip("\ufeff").split()
         if not words:
             return
+        first = next((place for place, word in enumerate(words) if word in self._commands), None)
         try:
-            if words[0] not in self._commands:
+            if first is None:
                 raise UciError(f"unknown command {words[0][:40]}")
-            self._commands[words[0]](words[1:])
+            self._commands[words[first]](words[first + 1 :])
         except UciError as error:
             self._error(error)
         except Exception as error:  # a client must not lose its game to a fault here
@@ -109,7 +114,8 @@ class Uci:
         self._say(f"id name {self._name} {imaginax.__version__}", "id author the imaginax authors")
         self._say("option name Threads type spin default 1 min 1 max 1")
         self._say("option name Hash type spin default 16 min 1 max 1048576")
-        self._say("option name Temperature type spin default 0 min 0 max 1000")
+        warmth = round(100 * self._temperature)
+        self._say(f"option name Temperature type spin default {warmth} min 0 max {max(warmth, 1000)}")
         if self._simulations is not None:
             own = self._simulations
             self._say(f"option name Simulations type spin default {own} min 1 max {max(own, 4096)}")
@@ -192,13 +198,13 @@ class Uci:
             raise UciError(f"move {len(self._moves) + 1} ({move[:20]}): {error}") from error
 
     def _go_on(self) -> None:
-        """Chess goes on where the run's game has ended in a draw that a player has to claim."""
+        """Chess goes on where the run's game has ended in a draw, though there are legal moves."""
         if not self.engine.over or self.engine.name != "chess":
             return
         fields = text.to_fen(self.engine.name, self.engine.position).split()
         state = self._from_fen(" ".join([*fields[:4], "0", fields[5]]))
-        if np.asarray(state.legal_action_mask).any() and not bool(state.terminated):
-            self.engine.reset(state)
+        if np.asarray(state.legal_action_mask).any():
+            self.engine.reset(state.replace(terminated=np.zeros_like(state.terminated)))
 
     # ------------------------------------------------------------ thought
 
@@ -220,17 +226,13 @@ class Uci:
         )
 
     def _among(self, moves: list[str]) -> Bool[np.ndarray, "A"]:
-        """The legal moves, or those of `moves`."""
-        legal = self.engine.legal
-        if not moves:
-            return legal
-        chosen, position = np.zeros_like(legal), self.engine.position
+        """Those of `moves` that are legal; all legal moves if none of them is."""
+        legal, position = self.engine.legal, self.engine.position
+        chosen = np.zeros_like(legal)
         for move in moves:
-            try:
+            with contextlib.suppress(ValueError):
                 chosen[notation.parse_move(self.engine.name, position, move)] = True
-            except ValueError as error:
-                raise UciError(f"searchmoves {move[:20]}: {error}") from error
-        return legal & chosen
+        return legal & chosen if (legal & chosen).any() else legal
 
     def _report(self, decision: Decision) -> None:
         line = decision.line[:_LONGEST_LINE]
@@ -259,13 +261,8 @@ class Uci:
             self._search.wait()
 
     def _idle(self) -> None:
-        """Makes sure that nobody uses the engine.
-
-        Raises:
-            UciError: if the client has not stopped a search.
-        """
-        if self._search is not None and self._search.running:
-            raise UciError("searching; say stop first")
+        """Makes sure that nobody uses the engine; a search under way is answered first."""
+        self._stop()
         self._wait()
 
     def _error(self, error: Exception) -> None:
