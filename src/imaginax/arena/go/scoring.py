@@ -1,9 +1,10 @@
 """Who won a game of Go that both sides have ended: dead stones, area, result.
 
 Programs pass while dead stones are still on the board. Random games that are played on from the final
-position (`arena.go.playouts`) say who owns each point. A chain is dead if the other colour owns its points more
-often. With the dead stones off the board the score is area: a region beside one colour only is that colour's, and a
-point of any other region belongs to the side that owns it in two of three play-outs, or to nobody.
+position (`arena.go.playouts`) say who owns each point. A chain is dead if the other colour owns its points
+more often. With the dead stones off the board the score is area: a region beside one colour only is that
+colour's, and a point of any other region belongs to the side that owns it in two of three play-outs, or to
+nobody.
 """
 
 from __future__ import annotations
