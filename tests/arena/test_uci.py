@@ -291,6 +291,20 @@ def test_chess_goes_on_where_the_game_of_the_run_is_drawn(chess_table, fen):
         board.push(board.parse_uci(answer.removeprefix("bestmove ")))
 
 
+def test_a_variant_goes_on_after_a_repetition():
+    """Animal shogi is drawn at the third occurrence; the client may play on, and every move stays legal."""
+    uci = Client(engine("animal_shogi", simulations=16))
+    shuffle = ["c1c2", "a4a3", "c2c1", "a3a4"]
+    lines = uci.ask(f"position startpos moves {' '.join(shuffle * 3)}", "go")
+    moves = shuffle * 3 + [lines[-1].removeprefix("bestmove ")]
+    assert len(lines) == 2 and moves[-1] != "0000"
+    assert uci.ask(f"position startpos moves {' '.join(moves)}", "go")[-1] != "bestmove 0000"
+
+
+def test_a_game_that_is_lost_does_not_go_on(uci):
+    assert uci.ask("position startpos moves a1 a2 b1 b2 c1", "go", "go nodes 3") == ["bestmove 0000"] * 2
+
+
 def test_mate_and_stalemate_have_no_move(chess_table):
     uci = Client(chess_table)
     for fen in ("R5k1/5ppp/8/8/8/8/8/4K3 b - - 0 1", "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1"):

@@ -6,21 +6,23 @@
     score cp      400 log10((1 + v) / (1 - v)) for an expected result v in [-1, 1]: the logistic scale on
                   which 100 centipawns are what 100 Elo are between two players
     nodes         simulations of the search behind the line
-    bestmove 0000 there is no legal move, or the game of a variant is over
+    bestmove 0000 there is no legal move, or the game is lost
 
 Words that mean nothing are skipped, and a command during a search ends it first. A fault is answered by
-`info string error: ...`. Beyond a draw by repetition, by 50 moves or for want of material, where the game of
-the run ends but a client may go on, the history is forgotten and chess continues.
+`info string error: ...`. Beyond a draw by repetition, by 50 moves, by length or for want of material, where
+the game of the run ends but a client may go on, the game continues (in chess its history is forgotten).
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Bool
 
@@ -28,11 +30,16 @@ import imaginax
 from imaginax.arena.engine import Decision, Engine
 from imaginax.arena.uci_go import UciError, centipawns, limit_of, settings_of, whole
 from imaginax.arena.uci_search import BackgroundSearch
-from imaginax.envs.games import notation, text
+from imaginax.envs.games import notation, pgx_games, text, titles
 
 VARIANTS = {"chess": "chess", "gardner_chess": "gardner", "animal_shogi": "dobutsu", "shogi": "shogi"}
 
 _LONGEST_LINE = 12  # moves of a principal variation that are printed
+
+
+@functools.cache
+def _past_draw(name: str):
+    return jax.jit(pgx_games.past_draw(titles.parse(name)))
 
 
 class Uci:
@@ -198,13 +205,17 @@ class Uci:
             raise UciError(f"move {len(self._moves) + 1} ({move[:20]}): {error}") from error
 
     def _go_on(self) -> None:
-        """Chess goes on where the run's game has ended in a draw, though there are legal moves."""
-        if not self.engine.over or self.engine.name != "chess":
+        """The game goes on where it has ended in a draw, though there are legal moves."""
+        if not self.engine.over or self.engine.reward != 0:
             return
-        fields = text.to_fen(self.engine.name, self.engine.position).split()
-        state = self._from_fen(" ".join([*fields[:4], "0", fields[5]]))
+        if self.engine.name == "chess":
+            fields = text.to_fen(self.engine.name, self.engine.position).split()
+            state = self._from_fen(" ".join([*fields[:4], "0", fields[5]]))
+            state = state.replace(terminated=np.zeros_like(state.terminated))
+        else:
+            state = _past_draw(self.engine.name)(self.engine.positions[-2], self.engine.actions[-1])
         if np.asarray(state.legal_action_mask).any():
-            self.engine.reset(state.replace(terminated=np.zeros_like(state.terminated)))
+            self.engine.reset(state)
 
     # ------------------------------------------------------------ thought
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
@@ -131,6 +132,21 @@ def following(base: Any, title: Title, state: State, action: Array) -> State:
         legal_action_mask=go_moves.legal(after, title.size) | after.terminated,
         rewards=go_score.rewards(state, action, after, title.size, title.komi),
     )
+
+
+def past_draw(title: Title) -> Callable[[State, Array], State]:
+    """A function of a state and a move that ends the game in a draw: the position after it, not ended.
+
+    For clients that play on; the history is kept, so the next move may end the game again.
+    """
+    base = build(title)
+
+    def after(state: State, action: Array) -> State:
+        moved = base._step(state.replace(_step_count=state._step_count + 1), action, jax.random.key(0))
+        moved = moved.replace(terminated=jnp.zeros((), bool))
+        return moved.replace(observation=base.observe(moved))
+
+    return after
 
 
 def seat(state: State) -> Int[Array, ""]:
