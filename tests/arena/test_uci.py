@@ -366,7 +366,7 @@ def test_a_whole_game_of_chess_through_python_chess():
 def test_bytes_that_are_no_text_and_the_end_of_input():
     command = [sys.executable, "-m", "tests.arena.protocol_program", "uci", "tic_tac_toe", "random"]
     done = subprocess.run(
-        command, input=b"uci\n\xff\xfe\x00 go\ngo\n", cwd=ROOT, capture_output=True, timeout=120
+        command, input=b"uci\n\xff\xfe\x00 x\ngo\n", cwd=ROOT, capture_output=True, timeout=120
     )
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0 and lines[-1].startswith("bestmove ")
