@@ -18,9 +18,14 @@ def gtp(mood: str) -> None:
             print("? unacceptable size\n", flush=True)
             continue
         answers = {"genmove": "E9" if mood == "illegal" else "PASS", "list_commands": "genmove\nundo"}
-        answers["final_score"] = "B+1.5" if mood == "wrong" else "W+24.5"
-        if mood == "resigning":
-            answers["genmove"] = "resign"
+        answers["final_score"] = "W+24.5"
+        if mood.lower() == "resigning":
+            answers["genmove"] = "resign" if mood == "resigning" else "RESIGN"
+        if mood.startswith("score="):
+            answers["final_score"] = mood.removeprefix("score=")
+        if answers.get(command) == "?":
+            print("? cannot score\n", flush=True)
+            continue
         print(f"= {answers.get(command, '')}\n", flush=True)
 
 

@@ -46,7 +46,8 @@ def test_administration(gtp):
     required = (
         "protocol_version name version known_command list_commands quit boardsize clear_board komi play "
         "genmove undo time_settings time_left final_score final_status_list fixed_handicap "
-        "place_free_handicap set_free_handicap reg_genmove loadsgf showboard kgs-time_settings"
+        "place_free_handicap set_free_handicap reg_genmove loadsgf showboard kgs-time_settings "
+        "kgs-genmove_cleanup"
     )
     assert set(required.split()) <= set(commands)
     assert all(gtp.answer(f"known_command {name}") == "= true" for name in commands)
@@ -55,6 +56,7 @@ def test_administration(gtp):
 
 def test_lines_are_read_as_the_specification_has_it(gtp):
     assert said(gtp, "", "   ", "\t", "# genmove b", "\r\n", "\x07\x1b") == [None] * 6
+    assert said(gtp, "\ufeffname", "\ufeff1 name\r\n", "\ufeff") == ["= imaginax", "=1 imaginax", None]
     assert gtp.answer("7\tplay\tblack\ta1 # the corner\r\n") == "=7 "
     assert gtp.answer("p\x01lay w b\x022\x7f") == "= "
     assert gtp.session.game.board.cells[goban.point_of(5, "B2")] == goban.WHITE
@@ -144,6 +146,31 @@ def test_the_end_of_a_game(gtp):
     assert said(gtp, "play b pass", "genmove w", "genmove b", "play w e1") == ["= ", "= pass", "= pass", "= "]
 
 
+def setup(gtp: Gtp, picture: str) -> None:
+    """Puts stones on the board, Black's first."""
+    cells = "".join(picture.split())
+    for mark, colour in (("X", "b"), ("O", "w")):
+        points = [point for point, cell in enumerate(cells) if cell == mark]
+        said(gtp, *[f"play {colour} {goban.vertex(5, point)}" for point in points])
+
+
+def test_every_stone_has_one_status_and_the_score_agrees(gtp):
+    setup(gtp, ".X.XO XXXXO OOOOO .X... .....")
+    assert said(gtp, "final_status_list dead", "final_status_list seki") == ["= B2", "= "]
+    alive = gtp.answer("final_status_list alive").split()[1:]
+    assert len(alive) == 6 + 7 and "B2" not in alive
+    assert said(gtp, "komi 0.5", "final_score") == ["= ", "= W+9.5"]
+
+
+def test_cleanup_captures_what_is_dead_before_it_passes(gtp):
+    setup(gtp, ".X.XO XXXXO OOOOO .X... .....")
+    assert gtp.answer("kgs-genmove_cleanup b") == gtp.answer("undo") + "pass", "White has no dead stone"
+    liberties, chosen = {"A2", "C2", "B1"}, set()
+    while gtp.session.game.board.cells[goban.point_of(5, "B2")] != goban.EMPTY:
+        chosen.add(gtp.answer("kgs-genmove_cleanup w")[2:])
+    assert chosen == liberties and gtp.answer("kgs-genmove_cleanup w") == "= pass"
+
+
 def test_past_the_environments_last_move_it_passes(gtp):
     points = [goban.vertex(5, point) for point in range(25)]
     said(gtp, *[f"play b {point}" for point in points[:24]], f"play w {points[24]}")  # 48 moves, with passes
@@ -168,21 +195,6 @@ def test_resignation(table):
         losing = engine("go_5x5", worth=worth)
         assert Gtp(GoSession(losing, komi=24.5, resign=-0.9)).answer("genmove b") == expected
     del table
-
-
-def test_another_komi_is_another_engine(table):
-    asked = []
-
-    def with_komi(komi):
-        asked.append(komi)
-        return engine("go_5x5", worth=komi / 100)
-
-    session = GoSession(table, komi=24.5, with_komi=with_komi)
-    gtp = Gtp(session)
-    said(gtp, "komi 6.5", "komi 24.5", "komi 6.5")
-    assert asked == [6.5] and session.engine is not table
-    assert session.engine.think().value == pytest.approx(0.065)
-    assert gtp.answer("komi 24.5") == "= " and session.engine is table
 
 
 def test_time_settings_scale_the_search(gtp):

@@ -18,10 +18,10 @@ from imaginax import envs
 from imaginax.arena.match import replay, summarise
 from imaginax.arena.opponents import make_opponent
 from imaginax.arena.processes import LineProcess, locate
-from imaginax.arena.program_match import play_program
+from imaginax.arena.program_match import ProgramMatch, play_program
 from imaginax.arena.programs import GtpProgram, ProgramError, ProgramMissing, UciProgram, make_program
 from imaginax.envs.games.notation import parse_move
-from imaginax.types import ConfigError
+from imaginax.types import ConfigError, Player, Thought
 
 SCRIPT = str(Path(__file__).with_name("line_program.py"))
 GO = envs.make("go_5x5")
@@ -94,25 +94,104 @@ def test_a_program_hears_every_move_once():
     program.close()
 
 
-@pytest.mark.parametrize(("mood", "why"), [("illegal", "'e9' is not a move"), ("resigning", "no move")])
-def test_resigning_and_illegal_moves_are_disputed_draws(mood, why):
+def test_illegal_moves_are_disputed_draws():
     match = play_program(
-        GO, random_player(), (), lambda: passing(mood), jax.random.key(0), games=2, at_once=2
+        GO, random_player(), (), lambda: passing("illegal"), jax.random.key(0), games=2, at_once=2
     )
     assert sorted(match.disputed) == [0, 1] and not np.asarray(match.result.outcome).any()
-    assert all(why in reason for reason in match.disputed.values()), match.disputed
+    assert all("'e9' is not a move" in reason for reason in match.disputed.values()), match.disputed
 
 
-def test_a_different_count_is_reported_and_the_environment_decides():
-    """A program that only passes gets nothing but komi, and 24.5 points are all but the board."""
+@pytest.mark.parametrize("mood", ["resigning", "Resigning"])
+def test_a_program_that_resigns_has_lost(mood):
     match = play_program(
-        GO, random_player(), (), lambda: passing("wrong"), jax.random.key(0), games=4, at_once=2, openings=2
+        GO, random_player(), (), lambda: passing(mood), jax.random.key(0), games=4, at_once=2, openings=1
     )
-    outcome, began = np.asarray(match.result.outcome), np.asarray(match.result.first_began)
-    np.testing.assert_array_equal(began, [True, True, False, False])
-    black_won = outcome == np.where(began, 1, -1)
-    assert sorted(match.disputed) == np.flatnonzero(~black_won).tolist()
-    # both colours get the same openings, each round its own
+    assert not match.disputed
+    np.testing.assert_array_equal(match.result.outcome, [1, 1, 1, 1])
+    np.testing.assert_array_equal(match.result.length, [1, 1, 2, 2])
+
+
+# Black has two columns and White three, in which Black's E1 is dead; to the environment the rest is neutral.
+WALLS = "B5 C5 B4 C4 B3 C3 B2 C2 B1 C1 E1 pass pass".split()
+
+
+class Scripted:
+    """A program that makes given moves, and counts as it is told."""
+
+    def __init__(self, script: list[str], verdict: int | None):
+        self.script, self.verdict = script, lambda moves: verdict
+
+    def new_game(self, seed: int) -> None:
+        pass
+
+    def choose(self, moves: list[str]) -> str:
+        return self.script[len(moves)]
+
+    def close(self) -> None:
+        pass
+
+
+def reader(name: str, script: list[str]) -> Player:
+    """Makes given moves; its memory is their number."""
+    start = envs.make(name).init(jax.random.key(0))[0]
+    points = jnp.asarray([parse_move(name, start, move) for move in script], jnp.int32)
+
+    def move(params, memory, timestep, key):
+        del params, key
+        count = timestep.legal.shape[0]
+        thought = Thought(timestep.legal * 1.0, jnp.zeros(count), jnp.zeros((count, 1), jnp.int32))
+        return points[memory], memory, thought
+
+    return Player("reader", lambda batch: jnp.zeros(batch, jnp.int32), move, lambda memory, _: memory + 1)
+
+
+def scripted(name: str, script: list[str], verdict: int | None) -> ProgramMatch:
+    return play_program(
+        envs.make(name),
+        reader(name, script),
+        (),
+        lambda: Scripted(script, verdict),
+        jax.random.key(0),
+        games=2,
+        at_once=2,
+    )
+
+
+@pytest.mark.parametrize(("verdict", "disputed"), [(1, 0), (-1, 2), (None, 0)])
+def test_where_the_counts_of_another_game_differ_the_environment_decides(verdict, disputed):
+    match = scripted("tic_tac_toe", "a1 a2 b1 b2 c1".split(), verdict)
+    assert len(match.disputed) == disputed
+    np.testing.assert_array_equal(match.result.outcome, [1, -1])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "disputed"), [(-1, -1, 2), (1, 1, 0), (0, -1, 2), (None, -1, 0)]
+)
+def test_where_the_counts_of_go_differ_dead_stones_decide(verdict, outcome, disputed):
+    """With komi 0.5 White wins 15 to 10; by stones that stand and what they surround Black does, 11 to 5."""
+    match = scripted("go_5x5_komi0.5", WALLS, verdict)
+    assert match.moves == [WALLS, WALLS] and len(match.disputed) == disputed
+    np.testing.assert_array_equal(match.result.outcome, [outcome, -outcome])  # once as Black, once as White
+
+
+@pytest.mark.parametrize(
+    ("answer", "winner"),
+    [("B+3.5", 1), ("w+12", -1), ("0", 0), ("Draw", 0), ("W+Resign", -1), ("?", None), ("", None)],
+)
+def test_a_final_score_is_understood_or_counts_for_nobody(answer, winner):
+    program = passing(f"score={answer}")
+    program.new_game(0)
+    assert program.verdict([]) == winner
+    program.close()
+
+
+def test_both_colours_get_the_same_openings_and_each_round_its_own():
+    match = play_program(
+        GO, random_player(), (), lambda: passing("kind"), jax.random.key(0), games=4, at_once=2, openings=2
+    )
+    np.testing.assert_array_equal(match.result.first_began, [True, True, False, False])
+    assert match.moves[0][:2] != match.moves[1][:2]
     assert [moves[:2] for moves in match.moves[:2]] == [moves[:2] for moves in match.moves[2:]]
 
 

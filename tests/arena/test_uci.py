@@ -26,6 +26,11 @@ def table():
     return engine("tic_tac_toe", simulations=16)
 
 
+@pytest.fixture(scope="module")
+def chess_table():
+    return engine("chess", simulations=16)
+
+
 @pytest.fixture
 def uci(table):
     table.reset()
@@ -36,9 +41,10 @@ def uci(table):
 class Client(Uci):
     """A conversation whose answers are kept."""
 
-    def __init__(self, table):
+    def __init__(self, table, *, temperature: float = 0.0):
         self.heard: list[str] = []
-        super().__init__(table, lambda text: self.heard.extend(text.split("\n")), simulations=16)
+        say = lambda text: self.heard.extend(text.split("\n"))  # noqa: E731
+        super().__init__(table, say, simulations=16, temperature=temperature)
 
     def ask(self, *lines: str) -> list[str]:
         """The answers to lines, once a search that they began has ended."""
@@ -96,15 +102,15 @@ def test_a_finished_game_has_no_move(uci):
     assert uci.ask("position startpos", "go searchmoves")[-1] == "bestmove c3"
 
 
-def test_while_it_searches_only_questions_and_stop_are_answered(uci):
-    uci.hear("go infinite")
-    lines = []
-    for line in ("isready", "position startpos", "go", "setoption name Hash value 3", "ucinewgame"):
-        uci.heard.clear()
-        uci.hear(line)
-        lines += [each for each in uci.heard if not each.startswith("info depth")]
-    assert lines == ["readyok"] + ["info string error: searching; say stop first"] * 4
-    assert uci.ask("stop")[-1] == "bestmove c3"
+@pytest.mark.parametrize("go", ["go infinite", "go ponder", "go movetime 1", "go nodes 3"])
+@pytest.mark.parametrize(
+    "line", ["position startpos moves a1", "setoption name Hash value 3", "ucinewgame", "go nodes 2"]
+)
+def test_a_command_during_a_search_ends_it_and_is_done(uci, go, line):
+    lines = uci.ask(go, "isready", line)
+    lines = [each for each in lines if not each.startswith("info depth")]
+    assert sorted(lines) == ["bestmove c3"] * (1 + line.startswith("go")) + ["readyok"]
+    assert uci.engine.actions == ([0] if "a1" in line else [])
 
 
 def test_endless_searches_wait_for_stop_although_they_have_ended(uci):
@@ -207,15 +213,11 @@ def test_moves_to_search_end_at_the_next_word():
 def malformed(draw: random.Random) -> str:
     """A line that means nothing, or something that cannot be."""
     junk = "".join(draw.choice("abz019-+.%$§é\\\"'{}[]<>_/") for _ in range(draw.randint(1, 12)))
-    number = draw.choice(["", "x", "1.5", "99999999999", junk + "x"])
     shapes = (
         f"x{junk}",
         f"position {draw.choice(['', 'here', 'fen', 'startpos x', 'fen ' + junk, f'moves {junk}'])}",
         f"position startpos moves z{junk}",
         f"position fen {junk} w - - 0 1 moves e2e4",
-        f"go {draw.choice(['nodes', 'movetime', 'wtime', 'depth'])} {number}",
-        f"go x{junk}",
-        f"go searchmoves z{junk}",
         f"setoption {draw.choice(['', junk, 'name', f'name x{junk} value 1', 'name Simulations value 0'])}",
         f"setoption name Threads value {draw.choice(['', '0', '2', 'x', '-1'])}",
         f"setoption name UCI_Variant value x{junk}",
@@ -231,6 +233,82 @@ def test_a_thousand_malformed_lines_are_answered_by_errors(uci):
         lines = uci.ask(line)
         assert len(lines) == 1 and lines[0].startswith("info string error: "), (line, lines)
     assert uci.ask("isready") == ["readyok"]
+
+
+@pytest.mark.parametrize(
+    ("line", "nodes"),
+    [
+        ("go foo nodes 3", 3),
+        ("go nodes 3 foo bar", 3),
+        ("joho go nodes 3", 3),
+        ("\ufeffgo nodes 3", 3),
+        ("  go\tnodes  3\r\n", 3),
+        ("go nodes", 16),
+        ("go nodes x", 16),
+        ("go nodes 1.5", 16),
+        ("go nodes nodes 3", 3),
+        ("go nodes -4", 1),
+        ("go nodes 99999999999", 4096),
+        ("go nodes 999999999999999999999999", 16),
+        ("go depth", 16),
+        ("go searchmoves", 16),
+        ("go searchmoves zz", 16),
+        ("go searchmoves zz c3 nodes 3", 3),
+        ("go movetime x nodes 3", 3),
+        ("go wtime btime", 16),
+    ],
+)
+def test_what_means_nothing_is_skipped_and_every_go_has_its_move(uci, line, nodes):
+    """UCI: unknown tokens are ignored, and the rest of the line is read."""
+    lines = uci.ask(line)
+    assert lines[-1] == "bestmove c3" and f" nodes {nodes} " in lines[0], lines
+
+
+def test_the_temperature_of_the_command_line_is_the_clients_default(table):
+    table.reset()
+    uci = Client(table, temperature=20.0)
+    assert "option name Temperature type spin default 2000 min 0 max 2000" in uci.ask("uci")
+    assert len({uci.ask("go")[-1] for _ in range(12)}) > 2
+    uci.ask("setoption name Temperature value 0")
+    assert {uci.ask("go")[-1] for _ in range(4)} == {"bestmove c3"}
+
+
+@pytest.mark.parametrize(
+    "fen",
+    [
+        "8/8/4k3/8/8/3K4/8/8 w - - 0 1",
+        "8/8/4k3/8/8/3KB3/8/8 b - - 0 1",
+        "8/8/4k3/8/8/3KN3/8/8 w - - 40 60",
+        "4k3/8/8/8/8/8/8/4KR2 w - - 120 90",
+    ],
+)
+def test_chess_goes_on_where_the_game_of_the_run_is_drawn(chess_table, fen):
+    """Without mating material, or after more than 50 moves: python-chess's legal moves are answered."""
+    chess = pytest.importorskip("chess")
+    board, uci = chess.Board(fen), Client(chess_table)
+    for _ in range(2):
+        answer = uci.ask(f"position fen {fen} moves {' '.join(map(str, board.move_stack))}", "go")[-1]
+        board.push(board.parse_uci(answer.removeprefix("bestmove ")))
+
+
+def test_a_variant_goes_on_after_a_repetition():
+    """Animal shogi is drawn at the third occurrence; the client may play on, and every move stays legal."""
+    uci = Client(engine("animal_shogi", simulations=16))
+    shuffle = ["c1c2", "a4a3", "c2c1", "a3a4"]
+    lines = uci.ask(f"position startpos moves {' '.join(shuffle * 3)}", "go")
+    moves = shuffle * 3 + [lines[-1].removeprefix("bestmove ")]
+    assert len(lines) == 2 and moves[-1] != "0000"
+    assert uci.ask(f"position startpos moves {' '.join(moves)}", "go")[-1] != "bestmove 0000"
+
+
+def test_a_game_that_is_lost_does_not_go_on(uci):
+    assert uci.ask("position startpos moves a1 a2 b1 b2 c1", "go", "go nodes 3") == ["bestmove 0000"] * 2
+
+
+def test_mate_and_stalemate_have_no_move(chess_table):
+    uci = Client(chess_table)
+    for fen in ("R5k1/5ppp/8/8/8/8/8/4K3 b - - 0 1", "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1"):
+        assert uci.ask(f"position fen {fen}", "go") == ["bestmove 0000"]
 
 
 def test_anything_at_all_is_survived(uci):
@@ -288,7 +366,7 @@ def test_a_whole_game_of_chess_through_python_chess():
 def test_bytes_that_are_no_text_and_the_end_of_input():
     command = [sys.executable, "-m", "tests.arena.protocol_program", "uci", "tic_tac_toe", "random"]
     done = subprocess.run(
-        command, input=b"uci\n\xff\xfe\x00 go\ngo\n", cwd=ROOT, capture_output=True, timeout=120
+        command, input=b"uci\n\xff\xfe\x00 x\ngo\n", cwd=ROOT, capture_output=True, timeout=120
     )
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0 and lines[-1].startswith("bestmove ")

@@ -1,10 +1,11 @@
 """An engine of the Go Text Protocol, version 2 (G. Farnebaeck, draft 2 of its specification).
 
-All commands of the specification's sections 6.3 and 6.4, and KGS's time settings. The referee's board is
-`arena.go.board`: area rules with positional superko. The size is that of the run.
+All commands of the specification's sections 6.3 and 6.4, and KGS's time settings and cleanup. The referee's
+board is `arena.go.board`: area rules with positional superko. The size is that of the run.
 
     final_score        area after the dead stones are gone (`arena.go.scoring`)
-    final_status_list  the same dead stones; nothing is ever called seki
+    final_status_list  from the same play-outs
+    kgs-genmove_cleanup  captures what is dead before it passes
     genmove            `pass` once the environment cannot go on, as after its limit of moves
     place_free_handicap  the traditional points, or fewer where there are not so many
 """
@@ -20,7 +21,7 @@ from typing import Any
 from imaginax.arena.go.session import GoSession
 from imaginax.arena.gtp_commands import COMMANDS, Command, GtpError, word
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ufeff]")  # the last is a byte-order mark
 
 
 class Gtp:

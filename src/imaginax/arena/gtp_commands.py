@@ -119,6 +119,10 @@ def _reg_genmove(session: GoSession, words: list[str]) -> str:
     return _named(session, session.choose(_colour(words)))
 
 
+def _cleanup(session: GoSession, words: list[str]) -> str:
+    return _named(session, session.generate(_colour(words), cleanup=True))
+
+
 def _named(session: GoSession, chosen: int | str | None) -> str:
     return chosen if isinstance(chosen, str) else goban.vertex(session.size, chosen)
 
@@ -181,9 +185,9 @@ def _final_status_list(session: GoSession, words: list[str]) -> str:
     status, board = word(words, 0), session.game.board
     if status not in ("alive", "seki", "dead"):
         raise GtpError("syntax error")
-    dead = session.dead()
-    alive = {point for point, cell in enumerate(board.cells) if cell != EMPTY} - dead
-    wanted = {"alive": alive, "dead": set(dead), "seki": set[int]()}[status]
+    _, dead, seki = session.settlement()
+    alive = {point for point, cell in enumerate(board.cells) if cell != EMPTY} - dead - seki
+    wanted = {"alive": alive, "dead": set(dead), "seki": set(seki)}[status]
     lines = []
     while wanted:
         members = goban.chain(session.size, board.cells, min(wanted))[0]
@@ -244,6 +248,7 @@ COMMANDS: dict[str, Command] = {
     "play": _play,
     "genmove": _genmove,
     "reg_genmove": _reg_genmove,
+    "kgs-genmove_cleanup": _cleanup,
     "undo": _undo,
     "time_settings": _time_settings,
     "kgs-time_settings": _kgs_time_settings,

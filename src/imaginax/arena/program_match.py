@@ -17,8 +17,13 @@ import numpy as np
 from jaxtyping import Array
 
 from imaginax.arena.batches import draw, legal_of
+from imaginax.arena.go import board as goban
+from imaginax.arena.go import game as go_game
+from imaginax.arena.go import scoring
+from imaginax.arena.go.board import BLACK, WHITE
 from imaginax.arena.match import MatchResult
-from imaginax.arena.programs import Program
+from imaginax.arena.programs import RESIGN, Program
+from imaginax.envs.games import titles
 from imaginax.envs.games.notation import format_move, parse_move
 from imaginax.envs.wrappers import privileged, vectorise
 from imaginax.types import ConfigError, Environment, Params, Player, PyTree, State, TimeStep
@@ -27,11 +32,13 @@ from imaginax.types import ConfigError, Environment, Params, Player, PyTree, Sta
 class ProgramMatch(NamedTuple):
     """A match against a program.
 
-    result: counted for the player by the environment's rules.
+    result: counted for the player by the environment's rules; a program that resigns has lost.
     moves: of every game, as the program writes them.
     disputed: number of a game -> why the program and the environment did not agree about it. A game that
         could not go on (the program made a move that is illegal here, or says that the game is over) is
-        drawn; where they only count the final board differently, the environment's result stands.
+        drawn. Where they only count the final board differently the environment's result stands, except
+        for Go: a third count, without the dead stones (`arena.go.scoring`), then decides. It also counts
+        for a program of Go that does not.
     """
 
     result: MatchResult
@@ -62,6 +69,7 @@ class _Half:
         self.outcome = np.zeros(count, np.float32)
         self.length = np.zeros(count, np.int32)
         self.truncated = np.zeros(count, bool)
+        self.resigned = np.zeros(count, bool)
         self.moves: list[list[str]] = [[] for _ in programs]
         self.disputed: dict[int, str] = {}
         for number, program in enumerate(programs):
@@ -73,11 +81,14 @@ class _Half:
         return [jax.tree.map(lambda leaf, i=i: leaf[i], state) for i in range(len(self.programs))]
 
     def replies(self, pool: ThreadPoolExecutor) -> np.ndarray:
-        """The programs' moves; where one cannot be played the game ends as disputed."""
+        """The programs' moves; where one resigns it has lost, where one cannot be played it is disputed."""
         asked = [number for number in range(len(self.programs)) if not self.over[number]]
         texts = list(pool.map(lambda number: self.programs[number].choose(self.moves[number]), asked))
         actions, positions = np.zeros(len(self.programs), np.int32), self.positions()
         for number, text in zip(asked, texts, strict=True):
+            if text is not None and text.lower() == RESIGN:
+                self.outcome[number], self.over[number], self.resigned[number] = 1, True, True
+                continue
             try:
                 if text is None:
                     raise ValueError("the program makes no move, though the game goes on")
@@ -106,13 +117,29 @@ class _Half:
 
     def judge(self, pool: ThreadPoolExecutor) -> None:
         """Asks the programs who won the games that came to their end."""
-        ended = [i for i in range(len(self.programs)) if i not in self.disputed and not self.truncated[i]]
+        open_ = self.truncated | self.resigned
+        ended = [i for i in range(len(self.programs)) if i not in self.disputed and not open_[i]]
         verdicts = pool.map(lambda number: self.programs[number].verdict(self.moves[number]), ended)
         for number, verdict in zip(ended, verdicts, strict=True):
-            if verdict is not None and verdict * self.sign != self.outcome[number]:
+            if verdict is not None and verdict * self.sign == self.outcome[number]:
+                continue
+            if verdict is not None:
                 self.disputed[number] = (
                     f"the program counts {verdict * self.sign:+d} for the player at the end"
                 )
+            count = _settled(self.rules.name, self.moves[number])
+            self.outcome[number] = self.outcome[number] if count is None else count * self.sign
+
+
+def _settled(name: str, moves: Sequence[str]) -> int | None:
+    """Who won a game of Go that two passes ended, for Black: 1 or -1; None for any other game."""
+    title = titles.parse(name) if titles.is_game(name) else None
+    if title is None or title.kind != "go" or [move.lower() for move in moves[-2:]] != ["pass", "pass"]:
+        return None
+    game = go_game.begin(title.size)
+    for number, move in enumerate(moves):
+        game = go_game.play(game, (BLACK, WHITE)[number % 2], goban.point_of(title.size, move))
+    return int(np.sign(scoring.settle(title.size, game.board.cells).lead - title.komi))
 
 
 def play_program(

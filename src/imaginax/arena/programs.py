@@ -28,9 +28,19 @@ from imaginax.arena.processes import LineProcess, ProgramError, ProgramMissing, 
 from imaginax.envs.games.titles import Title, parse
 from imaginax.types import ConfigError, Environment
 
-__all__ = ["GtpProgram", "Program", "ProgramError", "ProgramMissing", "UciProgram", "locate", "make_program"]
+__all__ = [
+    "RESIGN",
+    "GtpProgram",
+    "Program",
+    "ProgramError",
+    "ProgramMissing",
+    "UciProgram",
+    "locate",
+    "make_program",
+]
 
 FORMS = "gnugo:L, grhino:L, stockfish:nodes=N, stockfish:skill=S:nodes=N, fairy-stockfish:nodes=N"
+RESIGN = "resign"  # instead of a move, in any case of its letters
 _VARIANTS = {"chess": "chess", "gardner_chess": "gardner", "animal_shogi": "dobutsu", "shogi": "shogi"}
 _LIMITS = {"nodes": (1, 10**9), "skill": (-20, 20), "elo": (500, 2850)}
 
@@ -43,13 +53,17 @@ class Program(Protocol):
         """Forgets the last game; `seed` decides what the program leaves to chance, where it can be told."""
 
     def choose(self, moves: Sequence[str]) -> str | None:
-        """Its move after `moves`, all that were made in the game; None: it resigns or knows no move."""
+        """Its move after `moves`, all that were made in the game; RESIGN, or None: it knows no move."""
 
     def verdict(self, moves: Sequence[str]) -> int | None:
         """Who won by its own count, for the side that began: 1, 0 or -1; None where it does not count."""
 
     def close(self) -> None:
         """Ends the process."""
+
+
+class ProgramRefuses(ProgramError):
+    """A command that a program does not do."""
 
 
 class GtpProgram:
@@ -91,7 +105,8 @@ class GtpProgram:
         """The answer to one command, its lines joined by newlines.
 
         Raises:
-            ProgramError: for an answer that begins with `?`, or none in time.
+            ProgramRefuses: for an answer that begins with `?`.
+            ProgramError: if there is none in time.
         """
         self._process.send(line)
         answer = self._process.receive()
@@ -101,7 +116,7 @@ class GtpProgram:
         while following := self._process.receive():
             lines.append(following)
         if not answer.startswith("="):
-            raise ProgramError(f"{self.name} refuses {line!r}: {answer.lstrip('? ')}")
+            raise ProgramRefuses(f"{self.name} refuses {line!r}: {answer.lstrip('? ')}")
         return "\n".join(lines)[1:].strip()
 
     def new_game(self, seed: int) -> None:
@@ -113,25 +128,26 @@ class GtpProgram:
             self.command(f"set_random_seed {seed % 2**16}")
 
     def choose(self, moves: Sequence[str]) -> str | None:
-        """Its move; None if it resigns."""
+        """Its move; RESIGN if it gives up."""
         self._tell(moves)
         colour = _colour(len(moves))
         answer = self.command(f"genmove {colour}").lower()
         if answer == "pass" and self._cleans:
             self.command("undo")
             answer = self.command(f"kgs-genmove_cleanup {colour}").lower()
-        if answer == "resign":
-            return None
-        self._told.append(answer)
+        if answer != RESIGN:
+            self._told.append(answer)
         return answer
 
-    def verdict(self, moves: Sequence[str]) -> int:
-        """The winner by its `final_score`."""
+    def verdict(self, moves: Sequence[str]) -> int | None:
+        """The winner by its `final_score`; None if it has none."""
         self._tell(moves)
-        score = self.command("final_score")
-        if not (found := re.match(r"([BW])\+|0", score)):
-            raise ProgramError(f"{self.name} gives the final score {score!r}")
-        return {"B": 1, "W": -1, None: 0}[found.group(1)]
+        try:
+            score = self.command("final_score")
+        except ProgramRefuses:
+            return None
+        found = re.match(r"([BW])\+|0|draw|jigo", score, re.IGNORECASE)
+        return {"b": 1, "w": -1, "": 0}[(found[1] or "").lower()] if found else None
 
     def close(self) -> None:
         """Ends the process."""
@@ -198,7 +214,7 @@ class UciProgram:
         answer = self._until("bestmove")[-1].split()
         if len(answer) < 2:
             raise ProgramError(f"{self.name} answers {' '.join(answer)!r}")
-        return None if answer[1] in ("(none)", "0000") else answer[1]
+        return None if answer[1].lower() in ("(none)", "none", "0000") else answer[1]
 
     def verdict(self, moves: Sequence[str]) -> None:
         """UCI has no word for it."""

@@ -6,19 +6,23 @@
     score cp      400 log10((1 + v) / (1 - v)) for an expected result v in [-1, 1]: the logistic scale on
                   which 100 centipawns are what 100 Elo are between two players
     nodes         simulations of the search behind the line
-    bestmove 0000 the game is over
+    bestmove 0000 there is no legal move, or the game is lost
 
-A fault is answered by `info string error: ...`. Beyond a draw by repetition or by 50 moves, where the game of
-the run ends but a client may go on, the history is forgotten and chess continues.
+Words that mean nothing are skipped, and a command during a search ends it first. A fault is answered by
+`info string error: ...`. Beyond a draw by repetition, by 50 moves, by length or for want of material, where
+the game of the run ends but a client may go on, the game continues (in chess its history is forgotten).
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Bool
 
@@ -26,11 +30,16 @@ import imaginax
 from imaginax.arena.engine import Decision, Engine
 from imaginax.arena.uci_go import UciError, centipawns, limit_of, settings_of, whole
 from imaginax.arena.uci_search import BackgroundSearch
-from imaginax.envs.games import notation, text
+from imaginax.envs.games import notation, pgx_games, text, titles
 
 VARIANTS = {"chess": "chess", "gardner_chess": "gardner", "animal_shogi": "dobutsu", "shogi": "shogi"}
 
 _LONGEST_LINE = 12  # moves of a principal variation that are printed
+
+
+@functools.cache
+def _past_draw(name: str):
+    return jax.jit(pgx_games.past_draw(titles.parse(name)))
 
 
 class Uci:
@@ -48,6 +57,7 @@ class Uci:
         *,
         name: str = "imaginax",
         simulations: int | None = None,
+        temperature: float = 0.0,
     ):
         """Waits for the first command.
 
@@ -56,10 +66,11 @@ class Uci:
             say: is told the answers, one or more lines at a time, and adds a line's end.
             name: to introduce it by.
             simulations: the player's own number, which the client may change; None: it cannot.
+            temperature: of the moves, which the client may change too.
         """
         self.engine, self.open = engine, True
         self._print, self._name, self._simulations = say, name, simulations
-        self._temperature = 0.0
+        self._temperature = temperature
         self._search: BackgroundSearch | None = None
         self._base, self._moves = "startpos", list[str]()
         self._commands = {
@@ -77,14 +88,15 @@ class Uci:
         }
 
     def hear(self, line: str) -> None:
-        """Does what a line says."""
-        words = line.split()
+        """Does what a line says; words before the command are skipped, and so is a byte-order mark."""
+        words = line.lstrip("\ufeff").split()
         if not words:
             return
+        first = next((place for place, word in enumerate(words) if word in self._commands), None)
         try:
-            if words[0] not in self._commands:
+            if first is None:
                 raise UciError(f"unknown command {words[0][:40]}")
-            self._commands[words[0]](words[1:])
+            self._commands[words[first]](words[first + 1 :])
         except UciError as error:
             self._error(error)
         except Exception as error:  # a client must not lose its game to a fault here
@@ -109,7 +121,8 @@ class Uci:
         self._say(f"id name {self._name} {imaginax.__version__}", "id author the imaginax authors")
         self._say("option name Threads type spin default 1 min 1 max 1")
         self._say("option name Hash type spin default 16 min 1 max 1048576")
-        self._say("option name Temperature type spin default 0 min 0 max 1000")
+        warmth = round(100 * self._temperature)
+        self._say(f"option name Temperature type spin default {warmth} min 0 max {max(warmth, 1000)}")
         if self._simulations is not None:
             own = self._simulations
             self._say(f"option name Simulations type spin default {own} min 1 max {max(own, 4096)}")
@@ -192,12 +205,16 @@ class Uci:
             raise UciError(f"move {len(self._moves) + 1} ({move[:20]}): {error}") from error
 
     def _go_on(self) -> None:
-        """Chess goes on where the run's game has ended in a draw that a player has to claim."""
-        if not self.engine.over or self.engine.name != "chess":
+        """The game goes on where it has ended in a draw, though there are legal moves."""
+        if not self.engine.over or self.engine.reward != 0:
             return
-        fields = text.to_fen(self.engine.name, self.engine.position).split()
-        state = self._from_fen(" ".join([*fields[:4], "0", fields[5]]))
-        if np.asarray(state.legal_action_mask).any() and not bool(state.terminated):
+        if self.engine.name == "chess":
+            fields = text.to_fen(self.engine.name, self.engine.position).split()
+            state = self._from_fen(" ".join([*fields[:4], "0", fields[5]]))
+            state = state.replace(terminated=np.zeros_like(state.terminated))
+        else:
+            state = _past_draw(self.engine.name)(self.engine.positions[-2], self.engine.actions[-1])
+        if np.asarray(state.legal_action_mask).any():
             self.engine.reset(state)
 
     # ------------------------------------------------------------ thought
@@ -220,17 +237,13 @@ class Uci:
         )
 
     def _among(self, moves: list[str]) -> Bool[np.ndarray, "A"]:
-        """The legal moves, or those of `moves`."""
-        legal = self.engine.legal
-        if not moves:
-            return legal
-        chosen, position = np.zeros_like(legal), self.engine.position
+        """Those of `moves` that are legal; all legal moves if none of them is."""
+        legal, position = self.engine.legal, self.engine.position
+        chosen = np.zeros_like(legal)
         for move in moves:
-            try:
+            with contextlib.suppress(ValueError):
                 chosen[notation.parse_move(self.engine.name, position, move)] = True
-            except ValueError as error:
-                raise UciError(f"searchmoves {move[:20]}: {error}") from error
-        return legal & chosen
+        return legal & chosen if (legal & chosen).any() else legal
 
     def _report(self, decision: Decision) -> None:
         line = decision.line[:_LONGEST_LINE]
@@ -259,13 +272,8 @@ class Uci:
             self._search.wait()
 
     def _idle(self) -> None:
-        """Makes sure that nobody uses the engine.
-
-        Raises:
-            UciError: if the client has not stopped a search.
-        """
-        if self._search is not None and self._search.running:
-            raise UciError("searching; say stop first")
+        """Makes sure that nobody uses the engine; a search under way is answered first."""
+        self._stop()
         self._wait()
 
     def _error(self, error: Exception) -> None:

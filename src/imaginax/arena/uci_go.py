@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from imaginax.arena import clock
 from imaginax.arena.engine import Limit
@@ -23,11 +24,7 @@ def centipawns(value: float) -> int:
 
 
 def settings_of(words: list[str]) -> tuple[dict[str, int], list[str]]:
-    """The numbers and flags (as 1) after `go`, and the moves to search.
-
-    Raises:
-        UciError: for a word or a number that means nothing.
-    """
+    """The numbers and flags (as 1) after `go`, and the moves to search; what means nothing is skipped."""
     settings: dict[str, int] = {}
     moves: list[str] = []
     place = 0
@@ -35,17 +32,16 @@ def settings_of(words: list[str]) -> tuple[dict[str, int], list[str]]:
         word = words[place]
         place += 1
         if word in _NUMBERS:
-            least = -_MOST if word.endswith("time") else 0
-            settings[word] = whole(words[place] if place < len(words) else "", least, _MOST, name=word)
-            place += 1
+            number = words[place] if place < len(words) else ""
+            if re.fullmatch(r"[+-]?[0-9]{1,18}", number):
+                settings[word] = min(max(int(number), -_MOST), _MOST)
+                place += 1
         elif word in _WORDS:
             settings[word] = 1
         elif word == "searchmoves":
             while place < len(words) and words[place] not in (*_NUMBERS, *_WORDS):
                 moves.append(words[place])
                 place += 1
-        else:
-            raise UciError(f"go: unknown word {word[:40]}")
     return settings, moves
 
 
@@ -59,7 +55,7 @@ def limit_of(settings: dict[str, int], *, black: bool) -> Limit:
     side = "btime" if black else "wtime"
     if side not in settings:
         return Limit(simulations)
-    increment = settings.get("binc" if black else "winc", 0) / 1000
+    increment = max(settings.get("binc" if black else "winc", 0), 0) / 1000
     left = max(settings[side], 0) / 1000
     return Limit(simulations, clock.chess_seconds(left, increment, settings.get("movestogo")))
 

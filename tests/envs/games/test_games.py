@@ -78,6 +78,16 @@ def test_colours_of_go_are_alike_to_the_network(random_games):
     assert (after[..., 16] != before[..., 16]).all() and int(timestep.player) == 0
 
 
+def test_the_colour_plane_of_go_is_one_if_black_is_to_play():
+    """AlphaGo Zero, "Neural network architecture": C is 1 if Black is to play and 0 if White is."""
+    env = envs.make("go_5x5")
+    state, timestep = env.init(jax.random.key(0))
+    for black in (True, False, True):
+        for planes in (timestep.observation, env.game.planes(env.game.expand(env.game.compact(state)))):
+            assert (np.asarray(planes)[..., 16] == black).all()
+        state, timestep = env.step(state, jnp.argmax(timestep.legal), jax.random.key(0))
+
+
 def test_othello_passes_only_without_a_move(random_games):
     legal = random_games("othello", 16, 66).timesteps.legal
     running = ~np.asarray(random_games("othello", 16, 66).timesteps.last)

@@ -1,93 +1,77 @@
 """Who won a game of Go that both sides have ended: dead stones, area, result.
 
-Programs pass while dead stones are still on the board. Which ones those are is found by playing random games
-on from the final position, in which nobody fills an own eye: a chain is dead if the other colour owns its
-points at the end of most of them. A seki may be misjudged; where that matters, play on until nothing is in
-doubt, which costs no points by area rules.
+Programs pass while dead stones are still on the board. Random games that are played on from the final
+position (`arena.go.playouts`) say who owns each point. A chain is dead if the other colour owns its points
+more often. With the dead stones off the board the score is area: a region beside one colour only is that
+colour's, and a point of any other region belongs to the side that owns it in two of three play-outs, or to
+nobody.
 """
 
 from __future__ import annotations
 
 import functools
-import random
+from typing import NamedTuple
 
-from imaginax.arena.go.board import BLACK, EMPTY, WHITE, Board, area, chain, neighbours, owned, place
+import jax
+import numpy as np
 
-_DEAD = 0.75  # of the play-outs, in which the other colour owns the point
+from imaginax.arena.go.board import BLACK, EMPTY, WHITE, Board, chain, owned
+from imaginax.arena.go.playouts import play_out
+
+_PLAYOUTS = 256
+_MOSTLY = 1 / 3  # of Black's share less White's, where two of three play-outs agree
+_SIGN = np.array([0, 1, -1])  # of EMPTY, BLACK and WHITE
 
 
-def result(board: Board, komi: float, dead: frozenset[int]) -> str:
+class Settlement(NamedTuple):
+    """What a position is worth.
+
+    Attributes:
+        owner: of each point: BLACK, WHITE or EMPTY.
+        dead: stones that do not survive.
+        seki: stones that survive without two eyes, since neither side can attack.
+    """
+
+    owner: bytes
+    dead: frozenset[int]
+    seki: frozenset[int]
+
+    @property
+    def lead(self) -> int:
+        """Black's area less White's."""
+        return self.owner.count(BLACK) - self.owner.count(WHITE)
+
+
+def result(board: Board, komi: float) -> str:
     """As GTP writes it: B+3.5, W+12 or 0."""
-    black, white = area(board, dead)
-    margin = black - white - komi
+    margin = settle(board.size, board.cells).lead - komi
     return "0" if margin == 0 else f"{'B' if margin > 0 else 'W'}+{abs(margin):g}"
 
 
-def dead_stones(board: Board, *, playouts: int = 64, seed: int = 0) -> frozenset[int]:
-    """The stones that do not survive."""
-    if not any(board.cells):
-        return frozenset()
-    draw = random.Random(seed)
-    lost = [0] * len(board.cells)
-    for index in range(playouts):
-        cells = _play_out(board, BLACK if index % 2 else WHITE, draw)
-        for point, owner in enumerate(owned(board.size, cells)):
-            lost[point] += owner == 3 - board.cells[point]
-    dead: set[int] = set()
-    for point, cell in enumerate(board.cells):
-        if cell != EMPTY and point not in dead:
-            members = chain(board.size, board.cells, point)[0]
-            if sum(lost[member] for member in members) > _DEAD * playouts * len(members):
-                dead |= members
-    return frozenset(dead)
+@functools.lru_cache(maxsize=16)
+def settle(size: int, cells: bytes) -> Settlement:
+    """The same for the same position, whichever game led to it."""
+    chains = _chains(size, cells)
+    stones, label = _SIGN[list(cells)].astype(np.int32), np.arange(size * size, dtype=np.int32)
+    for members in chains:
+        label[members] = members[0]
+    ends = play_out(stones, label, jax.random.key(0), size=size, count=_PLAYOUTS)
+    owner, seki = np.asarray(ends.owner), np.asarray(ends.seki)
+    lost = [members for members in chains if (stones * owner)[members].mean() < 0]
+    shared = [members for members in chains if members not in lost and seki[members].mean() > 0.5]
+    dead = frozenset(point for members in lost for point in members)
+    area = list(owned(size, bytes(EMPTY if point in dead else cell for point, cell in enumerate(cells))))
+    for point in np.flatnonzero(np.array(area) == EMPTY):
+        if abs(owner[point]) > _MOSTLY:
+            area[point] = BLACK if owner[point] > 0 else WHITE
+    return Settlement(bytes(area), dead, frozenset(point for members in shared for point in members))
 
 
-def _play_out(board: Board, colour: int, draw: random.Random) -> bytearray:
-    """Random moves until neither side has one left; a ko is not taken back at once."""
-    size, cells = board.size, bytearray(board.cells)
-    ko, passes = -1, 0
-    for _ in range(3 * size * size):
-        ko, moved = _random_move(size, cells, colour, ko, draw)
-        passes = 0 if moved else passes + 1
-        if passes == 2:
-            break
-        colour = 3 - colour
-    return cells
-
-
-def _random_move(size: int, cells: bytearray, colour: int, ko: int, draw: random.Random) -> tuple[int, bool]:
-    """Makes one; returns the point that may not be taken back, or -1, and whether there was one."""
-    points = [point for point, cell in enumerate(cells) if cell == EMPTY and point != ko]
-    draw.shuffle(points)
-    for point in points:
-        if _is_eye(size, cells, colour, point):
-            continue
-        taken = place(size, cells, colour, point)
-        if taken is not None:
-            alone = len(taken) == 1 and all(cells[beside] != colour for beside in neighbours(size)[point])
-            return (taken.pop() if alone else -1), True
-    return -1, False
-
-
-@functools.cache
-def _corners(size: int) -> tuple[tuple[int, ...], ...]:
-    """The points diagonally beside each point."""
-    return tuple(
-        tuple(
-            (row + down) * size + column + right
-            for down in (-1, 1)
-            for right in (-1, 1)
-            if 0 <= row + down < size and 0 <= column + right < size
-        )
-        for row in range(size)
-        for column in range(size)
-    )
-
-
-def _is_eye(size: int, cells: bytearray, colour: int, point: int) -> bool:
-    """Surrounded by `colour` for good: at most one foreign corner, none at the edge of the board."""
-    if any(cells[beside] != colour for beside in neighbours(size)[point]):
-        return False
-    corners = _corners(size)[point]
-    foreign = sum(cells[corner] == 3 - colour for corner in corners)
-    return foreign <= (len(corners) == 4)
+def _chains(size: int, cells: bytes) -> list[list[int]]:
+    """The chains of a position, each by its points in order."""
+    found: dict[int, list[int]] = {}
+    for point, cell in enumerate(cells):
+        if cell != EMPTY and point not in found:
+            members = sorted(chain(size, cells, point)[0])
+            found |= dict.fromkeys(members, members)
+    return [members for point, members in found.items() if members[0] == point]

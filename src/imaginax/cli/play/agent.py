@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 
 from imaginax import envs, systems
 from imaginax.arena.engine import Engine, Mind
@@ -36,12 +35,12 @@ def engine(options: argparse.Namespace, trained: playback.Trained) -> Engine:
 
 
 def engine_with_komi(options: argparse.Namespace, trained: playback.Trained, komi: float) -> Engine:
-    """The same on a board of Go with another komi, a whole one being taken for half a point more.
+    """The same on a board of Go with another komi, which ends in a half.
 
     The network is the same; the search counts the score with the new komi.
     """
     size = titles.parse(trained.system.environment.spec.name).size
-    name = f"go_{size}x{size}_komi{max(math.floor(komi), 0) + 0.5}"
+    name = f"go_{size}x{size}_komi{komi}"
     config = dataclasses.replace(trained.system.config, env=name)
     system = systems.entry(trained.record["system"]).make(config)
     return _engine(options, trained, envs.make(name), system)

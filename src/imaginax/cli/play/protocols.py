@@ -45,6 +45,7 @@ def _gtp(options: argparse.Namespace, trained: Any, lines: Iterator[str], say: S
         agent.engine(options, trained),
         komi=titles.parse(name).komi,
         resign=options.resign,
+        temperature=options.temperature,
         with_komi=lambda komi: agent.engine_with_komi(options, trained, komi),
     )
     Gtp(session, name=f"imaginax {trained.system.name}").serve(lines, say)
@@ -59,12 +60,13 @@ def _uci(options: argparse.Namespace, trained: Any, lines: Iterator[str], say: S
         raise ConfigError(f"protocol uci is for {', '.join(VARIANTS)}, and this run plays {name}")
     own = agent.own_simulations(options, trained)
     engine = agent.engine(options, trained)
-    Uci(engine, say, name=f"imaginax {trained.system.name}", simulations=own).serve(lines)
+    name = f"imaginax {trained.system.name}"
+    Uci(engine, say, name=name, simulations=own, temperature=options.temperature).serve(lines)
 
 
 def _lines(source: TextIO) -> Iterator[str]:
-    """What the client says; bytes that are no text become marks that no command has."""
+    """What the client says, in UTF-8; bytes that are no text become marks that no command has."""
     reconfigure = getattr(source, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="replace")
+        reconfigure(encoding="utf-8", errors="replace")
     return iter(source.readline, "")

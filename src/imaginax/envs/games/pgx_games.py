@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
@@ -54,9 +55,7 @@ class Position(NamedTuple):
 def build(title: Title) -> Any:
     """pgx's environment of a game."""
     if title.kind == "go":
-        from pgx.go import Go
-
-        return Go(size=title.size, komi=title.komi)
+        return _go(title)
     if title.kind == "hex":
         from pgx.hex import Hex
 
@@ -64,6 +63,18 @@ def build(title: Title) -> Any:
     import pgx
 
     return pgx.make(title.kind)  # pyright: ignore[reportArgumentType]
+
+
+def _go(title: Title) -> Any:
+    """pgx's last plane is 1 if White is to play; in AlphaGo Zero's it is 1 if Black is."""
+    from pgx.go import Go
+
+    class BlackIsOne(Go):
+        def _observe(self, state: Any, player_id: Array) -> Array:
+            planes = super()._observe(state, player_id)
+            return planes.at[:, :, -1].set(~planes[:, :, -1])
+
+    return BlackIsOne(size=title.size, komi=title.komi)
 
 
 def longest(title: Title) -> int:
@@ -121,6 +132,21 @@ def following(base: Any, title: Title, state: State, action: Array) -> State:
         legal_action_mask=go_moves.legal(after, title.size) | after.terminated,
         rewards=go_score.rewards(state, action, after, title.size, title.komi),
     )
+
+
+def past_draw(title: Title) -> Callable[[State, Array], State]:
+    """A function of a state and a move that ends the game in a draw: the position after it, not ended.
+
+    For clients that play on; the history is kept, so the next move may end the game again.
+    """
+    base = build(title)
+
+    def after(state: State, action: Array) -> State:
+        moved = base._step(state.replace(_step_count=state._step_count + 1), action, jax.random.key(0))
+        moved = moved.replace(terminated=jnp.zeros((), bool))
+        return moved.replace(observation=base.observe(moved))
+
+    return after
 
 
 def seat(state: State) -> Int[Array, ""]:
