@@ -35,7 +35,8 @@ class SearchConfig:
             (Q = 0 for values in [-1, 1]); a `loss`, as AlphaZero's pseudocode has it (0 for values in
             [0, 1]); or what its `parent` is worth so far.
         values: what is scaled to [0, 1] before it is weighed against exploration: [-1, 1], the values of a
-            `game`; the range of Q in the `tree` (MuZero); or that among the `siblings` of a node (mctx).
+            `game`; the range of Q in the `tree` (MuZero); or that among the `siblings` of a node, as mctx has
+            it: with the value of the parent (puct) or the mixed value of unvisited actions (gumbel).
         dirichlet_fraction: weight of the noise in the root's prior (puct).
         dirichlet_alpha: its concentration; 0 for 10 / the number of legal actions, which comes near
             AlphaZero's .3 (chess), .15 (shogi) and .03 (Go).
