@@ -46,7 +46,7 @@ class SearchConfig:
         c_scale: as above; the paper has 1 for board games and 0.1 for Atari. The larger it is, the longer an
             action below the root that looks worse than its siblings waits for its first visit.
         reuse: keep the part of the tree below the actions that were taken.
-        capacity: nodes that a kept tree has room for; 0 for three times the simulations and one.
+        capacity: nodes that a kept tree has room for (reuse); 0 for three times the simulations and one.
     """
 
     policy: Literal["puct", "gumbel"] = "puct"
@@ -93,6 +93,11 @@ class SearchConfig:
             raise ConfigError(
                 f"search.capacity must exceed search.simulations ({self.simulations}), got {self.capacity}"
             )
+
+    def with_simulations(self, simulations: int) -> SearchConfig:
+        """The same with other searches; a capacity of its own has room for as many of them as before."""
+        capacity = min(-(-self.capacity * simulations // self.simulations), MOST["capacity"])
+        return dataclasses.replace(self, simulations=simulations, capacity=capacity)
 
     @property
     def nodes(self) -> int:
