@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from imaginax.models import latents, rssm
 from imaginax.models.latents import Gaussian
-from imaginax.models.rssm import RSSM, Belief
+from imaginax.models.rssm import RSSM, Belief, RSSMConfig
 from imaginax.objectives import latent
 from imaginax.objectives.latent import Networks, ObjectiveConfig
 from imaginax.types import ConfigError, Trajectory
@@ -106,7 +107,7 @@ def exact_overshooting(first, distance) -> float:
         mean = A * (0 * one if first[t] else states[-1]) + B * actions[t] * one
         targets.append((1 - K * C) * mean + K * SEEN[t] * one)
         states.append(targets[-1] + math.sqrt(P) * next(noises))
-    found = {d: [] for d in range(2, distance + 1)}
+    total = 0.0
     for t in range(STEPS):
         guess = states[t]
         for d in range(1, min(distance, STEPS - 1 - t) + 1):
@@ -115,15 +116,49 @@ def exact_overshooting(first, distance) -> float:
             guess = A * guess + B * actions[t + d] * one
             square = np.sum((targets[t + d] - guess) ** 2)
             if d > 1:
-                found[d].append(0.5 * (P / Q + square / Q - 1 - math.log(P / Q)))
+                total += 0.5 * (P / Q + square / Q - 1 - math.log(P / Q))
             guess = guess + math.sqrt(Q) * next(noises)
-    return sum(np.mean(kls) for kls in found.values() if kls) / distance
+    return total / (distance * STEPS)
 
 
 @pytest.mark.parametrize("first", [ONE, TWO], ids=["one episode", "two episodes"])
 def test_overshooting_is_that_of_the_linear_gaussian_system(first):
     metrics = found(dataclasses.replace(BARE, overshooting=2.0, distance=3), first)
     np.testing.assert_allclose(metrics["overshooting_loss"], 2 * exact_overshooting(first, 3), rtol=1e-2)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize(("distance", "free_nats"), [(4, 0.0), (24, 0.0), (24, 0.5)])
+def test_overshooting_is_the_sum_over_pairs_of_equation_7(classes, distance, free_nats):
+    """A loop over every row, start and end, one prediction at a time, of a model without noise."""
+    steps, rows = 25, 3
+    model = rssm.make_rssm(RSSMConfig("gru", 4, 2, classes, 5), embedding=3, actions=2)
+    keys = jax.random.split(jax.random.key(0), 4)
+    params = model.init(keys[0])
+    params = jax.tree.map(lambda x: 3.0 * x, params)  # so that divergences are large
+    seen, actions = jax.random.normal(keys[1], (steps, rows, 3)), jax.random.normal(keys[2], (steps, rows, 2))
+    first = np.zeros((steps, rows), bool)
+    first[0], first[[7, 8, 20], 1], first[24, 2] = True, True, True
+    observed = rssm.observe(model, params, model.project(params, seen), actions, jnp.asarray(first), keys[3])[
+        1
+    ]
+    config = ObjectiveConfig(overshooting=1.0, distance=distance, free_nats=free_nats)
+    found = latent.overshooting(model, params, observed, actions, jnp.asarray(first), keys[3], config)
+
+    predict = jax.jit(lambda belief, action: model.predict(params, belief, action, keys[3]))
+    diverge = jax.jit(lambda target, guess: latents.kl(target.stats, guess.stats)[0])
+    total = 0.0
+    for row in range(rows):
+        at = lambda t, row=row: jax.tree.map(lambda x: x[t, row : row + 1], observed)  # noqa: E731
+        for start in range(steps):
+            guess = at(start)
+            for end in range(start + 1, min(start + distance, steps - 1) + 1):
+                if first[end, row]:
+                    break
+                guess = predict(guess, actions[end, row : row + 1])
+                if end > start + 1:
+                    total += max(float(diverge(at(end), guess)), free_nats)
+    np.testing.assert_allclose(found, total / (distance * steps * rows), rtol=1e-4)
 
 
 def test_overshooting_reaches_no_further_than_the_sequence():

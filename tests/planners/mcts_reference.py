@@ -77,17 +77,17 @@ class Reference:
             todo += [edge[0] for edge in node.edges.values()]
         return (min(found), max(found)) if found else (0.0, 0.0)
 
-    def _scale(self, q, legal):
+    def _scale(self, q, *others):
         if self.config.values == "game":
             return (q + 1) / 2
-        low, high = self.range if self.config.values == "tree" else (q[legal].min(), q[legal].max())
+        low, high = self.range if self.config.values == "tree" else (min(*q, *others), max(*q, *others))
         return (q - low) / (high - low) if high > low else np.zeros_like(q)
 
     def _puct(self, node):
         config, actions = self.config, range(len(node.prior))
         seen = np.array([action in node.edges for action in actions])
         q = np.array([node.q(action) if action in node.edges else node.value for action in actions])
-        q = self._scale(q, node.legal)
+        q = self._scale(q, node.value)
         if config.first_play != "parent":
             q = np.where(seen, q, {"draw": 0.5, "loss": 0.0}[config.first_play])
         c = config.c_puct or math.log((1 + node.visits + config.c_base) / config.c_base) + config.c_init
@@ -100,7 +100,7 @@ class Reference:
         q = np.array([node.q(action) if action in node.edges else 0.0 for action in range(len(counts))])
         average = (node.prior * q)[seen].sum() / node.prior[seen].sum() if seen.any() else 0.0
         mixed = (node.raw + counts.sum() * average) / (1 + counts.sum())
-        q = self._scale(np.where(seen, q, mixed), node.legal)
+        q = self._scale(np.where(seen, q, mixed))
         return (config.c_visit + counts.max()) * config.c_scale * q
 
     def improved(self, node):

@@ -47,7 +47,7 @@ def test_equals_the_published_algorithm(iterations):
     np.testing.assert_allclose(found.plan[0], expected, rtol=2e-4, atol=2e-4)
     np.testing.assert_allclose(action[0], expected[0], rtol=2e-4, atol=2e-4)  # the mean is executed
     np.testing.assert_allclose(warm[0, :2], expected[1:], rtol=2e-4, atol=2e-4)  # and shifted,
-    np.testing.assert_array_equal(warm[0, 2], np.zeros(2))  # padded with zeros
+    np.testing.assert_array_equal(warm[0, 2], [0.5, 0.5])  # padded with the middle of [-2, 3]
 
 
 def test_every_problem_of_a_batch_stops_by_itself():
@@ -86,6 +86,19 @@ def test_a_candidate_without_a_number_is_never_elite(bad):
     )
     assert np.isfinite(found.value).all() and (found.plan[..., 0] <= 1.0).all()
     assert found.plan[0, 0, 0] > 0.8
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (1.0, 2.0)])
+def test_later_decisions_search_a_range_that_zero_is_at_the_edge_of_or_outside(bounds):
+    """Padded with zeros the last action would have no room to vary, and in time the first neither."""
+    space, config = Box((1,), *bounds), ShootingConfig(horizon=3, population=100, elites=10)
+    target = bounds[0] + 0.8
+    model = world(lambda step, action: -jnp.sum((action - target) ** 2, axis=-1))
+    warm = cem.start(space, config, 1)
+    plan = jax.jit(lambda warm, key: cem.plan(model, space, config, (), jnp.zeros(1, int), warm, key))
+    for key in jax.random.split(jax.random.key(0), 5):
+        action, warm, _ = plan(warm, key)
+    np.testing.assert_allclose(action, target, atol=0.05)
 
 
 def test_start_is_the_middle_of_the_range():

@@ -12,6 +12,7 @@ from imaginax import envs
 from imaginax.compose import compose
 from imaginax.envs.wrappers import privileged
 from imaginax.models.rules import rules
+from imaginax.planners.game_play import make_player
 from imaginax.planners.mcts import SearchConfig, make_mcts, make_search, sample_by_visits, temperature_at
 from imaginax.types import ConfigError, Evaluation, Prediction
 from tests.planners.mcts_reference import Reference
@@ -240,6 +241,32 @@ def test_a_setting_that_cannot_work_is_named(field, value):
     object.__setattr__(config, field, value)  # past the annotations, which refuse some values in tests
     with pytest.raises(ConfigError, match=f"search.{field}"):
         config.__post_init__()
+
+
+@pytest.mark.parametrize("capacity", [0, 41, 60, 121, 10_000_000])
+def test_the_capacity_follows_the_simulations(capacity):
+    """A player is asked for searches of many sizes: each fits into the tree as often as the own one did."""
+    config = SearchConfig(simulations=40, reuse=True, capacity=capacity)
+    for simulations in (1, 3, 39, 40, 41, 160, 1_000_000):
+        other = config.with_simulations(simulations)
+        assert other.simulations == simulations and other.nodes > simulations
+        if capacity < 1000:
+            ratio = (config.nodes - (capacity == 0)) / 40
+            assert other.nodes - (capacity == 0) == np.ceil(ratio * simulations)
+    assert config.with_simulations(40) == config
+
+
+def test_a_player_with_a_capacity_of_its_own_searches_at_every_size():
+    """As clocks ask of it; a capacity that stayed would be refused by a search that is as large."""
+    model, env = game_tree_model(GAME), game_tree_env(GAME)
+    config = SearchConfig(simulations=40, reuse=True, capacity=100)
+    for simulations, nodes in [(None, 100), (1, 3), (40, 100), (640, 1600)]:
+        player = make_player("player", model, config, env, simulations=simulations)
+        memory = player.init(1)
+        assert memory.tree.node_visits.shape == (1, nodes)
+        timestep = jax.vmap(env.init)(jax.random.split(jax.random.key(0), 1))[1]
+        action, following, _ = jax.eval_shape(player.move, (), memory, timestep, jax.random.key(1))
+        assert action.shape == (1,) and following.tree.node_visits.shape == (1, nodes)
 
 
 # ------------------------------------------------------------------- temperature

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from imaginax.planners import mppi
 from imaginax.planners.shooting import ShootingConfig
@@ -15,6 +16,16 @@ def test_weights_are_exponential_in_the_return():
     raw = np.exp((np.array([1.0, 2.0, -np.inf, 0.5]) - 2.0) / 0.5)
     np.testing.assert_allclose(weights[0], raw / raw.sum(), rtol=1e-6)
     np.testing.assert_allclose(weights[1], 0.25)  # no plan is any good: still a distribution
+
+
+@pytest.mark.parametrize("temperature", [1e-40, 1e-3, 0.4, 1.0, 1e15])
+def test_weights_are_a_distribution_at_every_temperature(temperature):
+    """At infinite returns they are the limits of those at finite ones."""
+    inf = jnp.inf
+    returns = jnp.array([[-inf] * 3, [1.0, inf, -inf], [inf, 2.0, inf], [3e38, -3e38, 1.0], [2.0, 2.0, -inf]])
+    weights = mppi.path_weights(returns, temperature)
+    np.testing.assert_allclose(weights[:3], [[1 / 3] * 3, [0, 1, 0], [0.5, 0, 0.5]], rtol=1e-6)
+    np.testing.assert_allclose(weights[3:], [[1, 0, 0], [0.5, 0.5, 0]], atol=1e-6)
 
 
 def test_one_iteration_is_the_posterior_mean_of_a_gaussian():

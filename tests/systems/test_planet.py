@@ -76,6 +76,19 @@ def test_all_is_forgotten_where_an_episode_begins(run):
     assert not np.array_equal(used, act(state.learner, state.carry, goes_on, key)[1])
 
 
+@pytest.mark.parametrize("method", ["mppi", "icem"])
+def test_a_planner_with_a_memory_forgets_it_where_an_episode_begins(method):
+    system = planet.make(
+        dataclasses.replace(SMALL, planner=dataclasses.replace(SMALL.planner, method=method))
+    )
+    state, act = jax.jit(system.init)(jax.random.key(0)), jax.jit(system.act)
+    used = state.carry._replace(plan=jax.tree.map(jnp.ones_like, state.carry.plan))
+    for first in (True, False):
+        timestep = state.timestep._replace(first=jnp.full(2, first))
+        actions = [act(state.learner, carry, timestep, jax.random.key(1))[1] for carry in (state.carry, used)]
+        assert np.array_equal(*actions) == first
+
+
 def test_exploration_is_normal_around_the_plan_and_within_bounds():
     n, env = 4096, unit_actions(envs.make("diagnostic_lqr"))
     belief = Belief(jnp.zeros((n, 1)), jnp.zeros((n, 1)), ())

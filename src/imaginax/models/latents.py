@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 
 class Gaussian(NamedTuple):
@@ -29,18 +29,14 @@ def sample(stats: Stats, key: Array) -> Float[Array, "*B Z"]:
     """One draw; gradients pass, those of a choice straight through to its probabilities."""
     if isinstance(stats, Gaussian):
         return stats.mean + stats.std * jax.random.normal(key, stats.mean.shape, stats.mean.dtype)
-    classes = stats.logits.shape[-1]
-    drawn = jax.nn.one_hot(jax.random.categorical(key, stats.logits), classes, dtype=stats.logits.dtype)
-    probabilities = jax.nn.softmax(stats.logits)
-    return _flat(drawn + probabilities - jax.lax.stop_gradient(probabilities))
+    return _straight_through(jax.random.categorical(key, stats.logits), stats.logits)
 
 
 def mode(stats: Stats) -> Float[Array, "*B Z"]:
-    """The most likely value."""
+    """The most likely value; gradients pass as those of `sample` do."""
     if isinstance(stats, Gaussian):
         return stats.mean
-    best = jnp.argmax(stats.logits, axis=-1)
-    return _flat(jax.nn.one_hot(best, stats.logits.shape[-1], dtype=stats.logits.dtype))
+    return _straight_through(jnp.argmax(stats.logits, axis=-1), stats.logits)
 
 
 def kl(p: Stats, q: Stats) -> Float[Array, "*B"]:
@@ -65,5 +61,9 @@ def standard(like: Stats) -> Stats:
     return Categorical(jnp.zeros_like(like.logits))
 
 
-def _flat(x: Float[Array, "*B G C"]) -> Float[Array, "*B Z"]:
-    return x.reshape(*x.shape[:-2], -1)
+def _straight_through(chosen: Int[Array, "*B G"], logits: Float[Array, "*B G C"]) -> Float[Array, "*B Z"]:
+    """One-hot vectors with the gradients of the probabilities (Bengio et al. 2013, arXiv 1308.3432)."""
+    probabilities = jax.nn.softmax(logits)
+    one_hot = jax.nn.one_hot(chosen, logits.shape[-1], dtype=logits.dtype)
+    through = one_hot + (probabilities - jax.lax.stop_gradient(probabilities))
+    return through.reshape(*logits.shape[:-2], -1)

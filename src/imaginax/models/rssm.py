@@ -7,7 +7,8 @@ Hafner et al. 2019 (arXiv 1811.04551, section 3), with h the deterministic and s
     posterior            s_t ~ q(s_t | h_t, o_t)
 
 `ssm` has no deterministic path; `gru` has no noise, since its state is the mean, as in the released code.
-With `classes`, s consists of choices instead of numbers (DreamerV2, Hafner et al. 2021, arXiv 2010.02193).
+With `classes`, s consists of choices instead of numbers (DreamerV2, Hafner et al. 2021, arXiv 2010.02193),
+and that of `gru` of the most likely ones.
 """
 
 from __future__ import annotations

@@ -32,8 +32,9 @@ class ObjectiveConfig:
         free_nats: of every step, that a divergence may have for nothing.
         prior: further weight of KL(stop_gradient(posterior) || prior), which draws the prior alone: with
             divergence (1 - alpha) beta and prior (2 alpha - 1) beta together are DreamerV2's balanced KL.
-        overshooting: of latent overshooting; 0 leaves it out.
-        distance: the largest of overshooting.
+        overshooting: beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
+        distance: D, the largest of overshooting, or the longest in a sequence if that is less; 1 is the bound
+            without overshooting.
         standard: of KL(posterior || standard normal), the global prior; 0 leaves it out.
     """
 
@@ -130,11 +131,12 @@ def overshooting(
     key: Array,
     config: ObjectiveConfig,
 ) -> Float[Array, ""]:
-    """Latent overshooting at distances of 2 and more: sum_d mean_t KL(sg[q(s_t)] || p_d(s_t)) / distance.
+    """Latent overshooting at distances d of 2 and more: sum_d sum_t KL(sg[q(s_t)] || p_d(s_t)) / (D T).
 
-    Every posterior is a start, from which the model goes on with the actions that were taken and no more
-    observations; no prediction crosses the beginning of an episode. Distance 1 is `divergence`, which alone
-    moves the posteriors.
+    That is Eq. 7 a step, as the bound is. Every posterior is a start, from which the model goes on with the
+    actions that were taken and no more observations. No prediction crosses the beginning of an episode, so
+    that the sum has fewer terms at larger distances. Distance 1 is `divergence`, which alone moves the
+    posteriors.
     """
     targets = jax.lax.stop_gradient(posteriors)
     distance = min(config.distance, len(first) - 1)
@@ -147,8 +149,7 @@ def overshooting(
         belief = _all_rows(model, params, belief, actions, key)
         reached = reached & ~first & (jnp.arange(len(first))[:, None] + number < len(first))
         found = divergence(targets, belief, free_nats=config.free_nats)
-        mean = jnp.sum(jnp.where(reached, found, 0.0)) / jnp.maximum(jnp.sum(reached), 1)
-        return (belief, actions, first, targets, reached), mean
+        return (belief, actions, first, targets, reached), jnp.mean(jnp.where(reached, found, 0.0))
 
     if distance < 2:
         return jnp.zeros(())

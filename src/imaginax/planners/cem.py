@@ -1,9 +1,10 @@
 """The cross-entropy method with the exact semantics of PETS (Chua et al. 2018, section 5, and its code).
 
-A decision starts from the previous solution, shifted by one step and padded with zeros, and from the
-variance ((high - low) / 4)^2. Samples are normals truncated at two standard deviations, whose variance is
-cut so that they stay within the bounds. The mean and variance of the elites are blended with the old
-ones. The first action of the final MEAN is executed, not the best sample.
+A decision starts from the previous solution, shifted by one step and padded with the middle of the action
+range (zero in all of PETS's tasks), and from the variance ((high - low) / 4)^2. Samples are normals truncated
+at two standard deviations, whose variance is cut so that they stay within the bounds. The mean and variance
+of the elites are blended with the old ones. The first action of the final MEAN is executed, not the best
+sample.
 """
 
 from __future__ import annotations
@@ -27,6 +28,22 @@ class Search(NamedTuple):
     value: Float[Array, "B"]
     key: Array
     iteration: Int[Array, ""]
+
+
+class Elites(NamedTuple):
+    """Moments of the elites of B problems.
+
+    Attributes:
+        mean: of their actions; without meaning where `found` is False.
+        variance: the same.
+        value: mean return; minus infinity where `found` is False.
+        found: whether there is an elite.
+    """
+
+    mean: Float[Array, "B H A"]
+    variance: Float[Array, "B H A"]
+    value: Float[Array, "B"]
+    found: Bool[Array, "B"]
 
 
 def start(space: Box, config: ShootingConfig, batch: int) -> Float[Array, "B H A"]:
@@ -61,7 +78,7 @@ def plan(
     variance = jnp.full_like(mean, (space.high - space.low) ** 2 / 16)
     first = Search(mean, variance, jnp.zeros(len(mean)), key, jnp.zeros((), jnp.int32))
     found = jax.lax.while_loop(unfinished, refine, first)
-    return found.mean[:, 0], shift(found.mean, 0.0), PlanOutput(found.value, found.mean)
+    return found.mean[:, 0], shift(found.mean, centre(space)), PlanOutput(found.value, found.mean)
 
 
 def sample(
@@ -82,13 +99,26 @@ def refit(
     variance: Float[Array, "B H A"],
     config: ShootingConfig,
 ) -> tuple[Float[Array, "B H A"], Float[Array, "B H A"], Float[Array, "B"]]:
-    """New mean and variance, alpha * old + (1 - alpha) * elites', and the elites' mean return."""
-    values, best = jax.lax.top_k(returns, config.elites)
-    elites = jnp.take_along_axis(plans, best[..., None, None], axis=1)
-    alpha = config.alpha
-    new_mean = alpha * mean + (1 - alpha) * elites.mean(1)
-    new_variance = alpha * variance + (1 - alpha) * elites.var(1)
-    return new_mean, new_variance, values.mean(1)
+    """New mean and variance, alpha * old + (1 - alpha) * elites', and the elites' mean return.
+
+    Both stay as they are where no plan is an elite.
+    """
+    elites = fit_elites(plans, returns, config.elites)
+    alpha = jnp.where(elites.found, config.alpha, 1.0)[:, None, None]
+    new_mean = alpha * mean + (1 - alpha) * elites.mean
+    return new_mean, alpha * variance + (1 - alpha) * elites.variance, elites.value
+
+
+def fit_elites(plans: Float[Array, "B C H A"], returns: Float[Array, "B C"], count: int) -> Elites:
+    """The best `count` plans, or fewer: one whose return is minus infinity is not among them."""
+    values, best = jax.lax.top_k(returns, count)
+    plans = jnp.take_along_axis(plans, best[..., None, None], axis=1)
+    good = values > -jnp.inf
+    found = good.any(axis=1)
+    among = good | ~found[:, None]  # any at all where none is good, so that no mean is 0 / 0
+    of_plans = among[..., None, None]
+    mean, variance = plans.mean(1, where=of_plans), plans.var(1, where=of_plans)
+    return Elites(mean, variance, values.mean(1, where=among), found)
 
 
 def _active(search: Search, config: ShootingConfig) -> Bool[Array, "B"]:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from imaginax.planners import cem
 from imaginax.planners.imagination import imagined_returns
 from imaginax.planners.shooting import ShootingConfig, centre
 from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
@@ -47,10 +48,11 @@ def plan(
         noise = jax.random.normal(key_sample, (batch, config.population, horizon, width), search.mean.dtype)
         plans = jnp.clip(search.mean[:, None] + search.std[:, None] * noise, space.low, space.high)
         returns = imagined_returns(model, params, belief, plans, key_model)
-        values, best = jax.lax.top_k(returns, config.elites)
-        elites = jnp.take_along_axis(plans, best[..., None, None], axis=1)
-        std = jnp.sqrt(elites.var(1) + LEAST_VARIANCE)
-        return Search(elites.mean(1), std, values.mean(1)), None
+        elites = cem.fit_elites(plans, returns, config.elites)
+        found = elites.found[:, None, None]  # where there is no elite, all stays as it is
+        mean = jnp.where(found, elites.mean, search.mean)
+        std = jnp.where(found, jnp.sqrt(elites.variance + LEAST_VARIANCE), search.std)
+        return Search(mean, std, elites.value), None
 
     start = Search(mean, std, jnp.zeros(len(mean), mean.dtype))
     found = jax.lax.scan(refine, start, jax.random.split(key, config.iterations))[0]

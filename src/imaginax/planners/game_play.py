@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -110,7 +109,7 @@ def make_player(
         params_of: the model's parameters in the player's.
     """
     if simulations is not None:
-        config = dataclasses.replace(config, simulations=simulations)
+        config = config.with_simulations(simulations)
     search = make_search(model, config, env)
 
     def move(params, memory: PyTree, timestep: TimeStep, key: Array):

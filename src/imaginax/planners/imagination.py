@@ -15,8 +15,8 @@ def imagined_returns(
 ) -> Float[Array, "B C"]:
     """Sum of predicted rewards of every plan, from its problem's belief.
 
-    Rewards after a predicted end of the episode do not count. A plan whose return is not a number
-    gets minus infinity, so that it never ranks above another. Over several devices problems are split,
+    Rewards after a predicted end of the episode do not count, whatever they are. A plan whose return is not a
+    number gets minus infinity, so that it never ranks above another. Over several devices problems are split,
     or, where there are too few, candidates.
     """
     plans = spread(plans, 0, 1)
@@ -28,7 +28,9 @@ def imagined_returns(
         belief, alive, total = carry
         action, key = step
         belief, prediction = model.predict(params, belief, action, key)
-        return (belief, alive * prediction.discount, total + alive * prediction.reward), None
+        over = alive == 0  # where a product would still be NaN if the model has no number
+        total = jnp.where(over, total, total + alive * prediction.reward)
+        return (belief, jnp.where(over, alive, alive * prediction.discount), total), None
 
     ones = jnp.ones(batch * candidates, plans.dtype)
     keys = jax.random.split(key, horizon)

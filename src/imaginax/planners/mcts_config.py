@@ -35,7 +35,8 @@ class SearchConfig:
             (Q = 0 for values in [-1, 1]); a `loss`, as AlphaZero's pseudocode has it (0 for values in
             [0, 1]); or what its `parent` is worth so far.
         values: what is scaled to [0, 1] before it is weighed against exploration: [-1, 1], the values of a
-            `game`; the range of Q in the `tree` (MuZero); or that among the `siblings` of a node (mctx).
+            `game`; the range of Q in the `tree` (MuZero); or that among the `siblings` of a node, as mctx has
+            it: with the value of the parent (puct) or the mixed value of unvisited actions (gumbel).
         dirichlet_fraction: weight of the noise in the root's prior (puct).
         dirichlet_alpha: its concentration; 0 for 10 / the number of legal actions, which comes near
             AlphaZero's .3 (chess), .15 (shogi) and .03 (Go).
@@ -45,7 +46,7 @@ class SearchConfig:
         c_scale: as above; the paper has 1 for board games and 0.1 for Atari. The larger it is, the longer an
             action below the root that looks worse than its siblings waits for its first visit.
         reuse: keep the part of the tree below the actions that were taken.
-        capacity: nodes that a kept tree has room for; 0 for three times the simulations and one.
+        capacity: nodes that a kept tree has room for (reuse); 0 for three times the simulations and one.
     """
 
     policy: Literal["puct", "gumbel"] = "puct"
@@ -92,6 +93,11 @@ class SearchConfig:
             raise ConfigError(
                 f"search.capacity must exceed search.simulations ({self.simulations}), got {self.capacity}"
             )
+
+    def with_simulations(self, simulations: int) -> SearchConfig:
+        """The same with other searches; a capacity of its own has room for as many of them as before."""
+        capacity = min(-(-self.capacity * simulations // self.simulations), MOST["capacity"])
+        return dataclasses.replace(self, simulations=simulations, capacity=capacity)
 
     @property
     def nodes(self) -> int:

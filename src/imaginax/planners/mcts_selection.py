@@ -64,8 +64,8 @@ def puct(config: SearchConfig, tree: Tree, node: Array) -> Array:
     logits, visits = tree.children_prior_logits[node], tree.children_visits[node]
     total = tree.node_visits[node].astype(logits.dtype)
     legal = is_legal(logits)
-    q = jnp.where(visits > 0, tree.qvalues(node), tree.node_values[node])
-    q = _scaled(config, tree, q, legal)
+    parent = tree.node_values[node]
+    q = _scaled(config, tree, jnp.where(visits > 0, tree.qvalues(node), parent), parent)
     if config.first_play != "parent":
         q = jnp.where(visits > 0, q, 0.5 if config.first_play == "draw" else 0.0)
     score = q + _exploration(config, total) * jnp.sqrt(total) * jnp.exp(logits) / (1 + visits)
@@ -122,7 +122,9 @@ def _sigma(config: SearchConfig, tree: Tree, node: Array) -> Float[Array, "A"]:
     average = (seen * q).sum() / jnp.maximum(seen.sum(), jnp.finfo(logits.dtype).tiny)
     total = visits.sum()
     mixed = (tree.raw_values[node] + total * average) / (1 + total)
-    q = _scaled(config, tree, jnp.where(visits > 0, q, mixed), is_legal(logits))
+    q = jnp.where(visits > 0, q, mixed)
+    left_out = tree.embeddings.actions is not None  # actions without a slot, which are unvisited too
+    q = _scaled(config, tree, q, mixed if left_out else q[0])
     return (config.c_visit + visits.max()) * config.c_scale * q
 
 
@@ -132,16 +134,19 @@ def _exploration(config: SearchConfig, total: Array) -> Array | float:
     return jnp.log((1 + total + config.c_base) / config.c_base) + config.c_init
 
 
-def _scaled(config: SearchConfig, tree: Tree, q: Array, legal: Bool[Array, "A"]) -> Array:
-    """Values of a node's actions on the scale of the configuration; 0 where there is no range yet."""
+def _scaled(config: SearchConfig, tree: Tree, q: Float[Array, "A"], other: Array) -> Float[Array, "A"]:
+    """Values of a node's actions on the scale of the configuration; 0 where there is no range yet.
+
+    The range of the siblings is that of all of `q`, where illegal actions stand as unvisited ones, and of
+    `other`: mctx's, whose least divisor is the same.
+    """
     if config.values == "game":
         return (q + 1) / 2
     low, high = tree.extra_data.low, tree.extra_data.high
     if config.values == "siblings":
-        low = jnp.min(jnp.where(legal, q, jnp.inf))
-        high = jnp.max(jnp.where(legal, q, -jnp.inf))
+        low, high = jnp.minimum(q.min(), other), jnp.maximum(q.max(), other)
     spread = high - low
-    return jnp.where(spread > 0, (q - low) / jnp.where(spread > 0, spread, 1.0), 0.0)
+    return jnp.where(spread > 0, (q - low) / jnp.maximum(spread, 1e-8), 0.0)
 
 
 def range_of_values(tree: Tree) -> tuple[Float[Array, "B"], Float[Array, "B"]]:

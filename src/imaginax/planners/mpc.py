@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, PyTree
 
 from imaginax.types import Planner, TimeStep, WorldModel
 
@@ -20,8 +21,7 @@ def make_mpc(model: WorldModel, planner: Planner, params_of: Callable[[Any], Any
 
     def act(learner, carry, timestep: TimeStep, key):
         key_encode, key_plan = jax.random.split(key)
-        fresh = planner.init(timestep.first.shape[0])
-        carry = jax.tree.map(lambda new, old: _where(timestep.first, new, old), fresh, carry)
+        carry = restart(planner, carry, timestep.first)
         params = params_of(learner)
         belief = model.encode(params, timestep.observation, key_encode)
         action, carry, output = planner.plan(params, belief, carry, key_plan, timestep.legal)
@@ -30,5 +30,10 @@ def make_mpc(model: WorldModel, planner: Planner, params_of: Callable[[Any], Any
     return act
 
 
-def _where(condition, new, old):
-    return jnp.where(condition.reshape(condition.shape + (1,) * (new.ndim - 1)), new, old)
+def restart(planner: Planner, memory: PyTree, first: Bool[Array, "B"]) -> PyTree:
+    """What the planner remembers of the decision before: nothing where an episode begins."""
+
+    def forget(new: Array, old: Array) -> Array:
+        return jnp.where(first.reshape(-1, *(1,) * (old.ndim - 1)), new, old)
+
+    return jax.tree.map(forget, planner.init(len(first)), memory)

@@ -36,17 +36,17 @@ def plan(
         plans = jnp.clip(mean[:, None] + noise, space.low, space.high)
         returns = imagined_returns(model, params, belief, plans, key_model)
         weights = path_weights(returns, config.temperature)
-        return jnp.einsum("bc,bcha->bha", weights, plans), jnp.sum(weights * _finite(returns), axis=1)
+        value = jnp.sum(jnp.where(weights > 0, weights * returns, 0.0), axis=1)
+        return jnp.einsum("bc,bcha->bha", weights, plans), value
 
     mean, values = jax.lax.scan(refine, mean, jax.random.split(key, config.iterations))
     return mean[:, 0], shift(mean, mean[:, -1:]), PlanOutput(values[-1], mean)
 
 
 def path_weights(returns: Float[Array, "B C"], temperature: float) -> Float[Array, "B C"]:
-    """exp((return - best) / temperature), normalised over candidates; minus infinity weighs nothing."""
-    return jax.nn.softmax(_finite(returns) / temperature, axis=1)
+    """exp((return - best) / temperature), normalised over candidates, and its limits at infinite returns.
 
-
-def _finite(returns: Float[Array, "B C"]) -> Float[Array, "B C"]:
-    """Minus infinity becomes the lowest number, so that weights are defined even if no plan is."""
-    return jnp.maximum(returns, jnp.finfo(returns.dtype).min / 2)
+    Minus infinity weighs nothing, and infinity everything; plans that all have the same one weigh alike.
+    """
+    best = returns.max(axis=1, keepdims=True)
+    return jax.nn.softmax(jnp.where(returns < best, (returns - best) / temperature, 0.0), axis=1)

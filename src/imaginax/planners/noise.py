@@ -18,7 +18,8 @@ def coloured_noise(key: Array, beta: float, shape: tuple[int, ...]) -> Float[Arr
     if beta == 0.0 or horizon == 1:
         return jax.random.normal(key, shape)
     frequency = jnp.fft.rfftfreq(horizon)
-    scale = frequency.at[0].set(frequency[1]) ** (-beta / 2)
+    scale = -beta / 2 * jnp.log(frequency.at[0].set(frequency[1]))
+    scale = jnp.exp(scale - scale.max())  # a power of any size; `power` takes the common factor away
     real, imaginary = jax.random.normal(key, (2, *shape[:-2], shape[-1], len(frequency)))
     # The constant term and the highest one of an even horizon are real: all their power is in the real part.
     single = jnp.zeros(len(frequency), bool).at[0].set(True).at[-1].set(horizon % 2 == 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -25,7 +26,8 @@ class ShootingConfig:
         horizon: H, steps that a plan looks ahead.
         population: candidate plans an iteration.
         iterations: refinements a decision (all but random).
-        elites: candidates that the next distribution is fitted to (cem, clipped_cem, icem).
+        elites: candidates that the next distribution is fitted to (cem, clipped_cem, icem); fewer where fewer
+            have a return.
         alpha: weight of the old mean and variance against the elites' (cem, icem).
         epsilon: CEM stops once the largest variance is no larger than this.
         noise_std: standard deviation of the first iteration's noise, as a fraction of half the action range
@@ -53,7 +55,7 @@ class ShootingConfig:
         for name in ("horizon", "population", "iterations", "elites"):
             if not 1 <= getattr(self, name) <= MOST[name]:
                 raise ConfigError(f"planner.{name} must lie in [1, {MOST[name]}], got {getattr(self, name)}")
-        if self.elites > self.population:
+        if self.method in ("cem", "clipped_cem", "icem") and self.elites > self.population:
             raise ConfigError(
                 f"planner.elites ({self.elites}) must not exceed planner.population ({self.population})"
             )
@@ -74,16 +76,15 @@ class ShootingConfig:
 def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Planner:
     """The configured planner for continuous actions of `spec`.
 
+    A memory that holds a number that is not finite is replaced there by that of an episode's first decision.
+
     Raises:
-        ConfigError: if the environment's actions are discrete, or the method is unknown.
+        ConfigError: if the environment's actions are discrete or unbounded, the method is unknown, or CEM
+            would stop before its first iteration.
     """
     from imaginax.planners import cem, clipped_cem, icem, mppi, random_shooting
 
-    space = spec.action
-    if not isinstance(space, Box):
-        raise ConfigError(
-            f"planner.method {config.method} needs continuous actions, which env {spec.name} lacks"
-        )
+    space = _searched(spec, config)
     methods = {
         "random": random_shooting.plan,
         "cem": cem.plan,
@@ -99,9 +100,32 @@ def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Pl
         return start(space, config, batch)
 
     def plan(params, belief, plan_state, key, legal=None):
+        fresh = init(jax.tree.leaves(plan_state)[0].shape[0])
+        plan_state = jax.tree.map(lambda x, new: jnp.where(jnp.isfinite(x), x, new), plan_state, fresh)
         return methods[config.method](model, space, config, params, belief, plan_state, key)
 
     return Planner(NEEDS, init, plan)
+
+
+def _searched(spec: EnvSpec, config: ShootingConfig) -> Box:
+    """The action space, in which the configured method can search."""
+    space = spec.action
+    if not isinstance(space, Box):
+        raise ConfigError(
+            f"planner.method {config.method} needs continuous actions, which env {spec.name} lacks"
+        )
+    if not max(abs(space.low), abs(space.high)) <= LARGEST:
+        raise ConfigError(
+            f"planner.method {config.method} needs actions with bounds of at most {LARGEST:g},"
+            f" env {spec.name} has [{space.low:g}, {space.high:g}]"
+        )
+    first_variance = (space.high - space.low) ** 2 / 16
+    if config.method == "cem" and config.epsilon >= first_variance:
+        raise ConfigError(
+            f"planner.epsilon ({config.epsilon:g}) must be less than the variance that CEM starts from,"
+            f" {first_variance:g} for env {spec.name}: it would never search"
+        )
+    return space
 
 
 def centre(space: Box) -> float:

@@ -34,6 +34,7 @@ from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actio
 from imaginax.models.latent_model import LatentModelConfig, latent_model
 from imaginax.models.rssm import Belief, RSSMConfig, restart
 from imaginax.objectives.latent import ObjectiveConfig
+from imaginax.planners import mpc
 from imaginax.planners.shooting import ShootingConfig, make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
@@ -250,7 +251,8 @@ def make_act(
         fresh = start_carry(env, model, planner, learner.params, len(timestep.first))
         belief, action = restart(fresh.belief, carry.belief, carry.action, timestep.first)
         belief = model.observe(learner.params, belief, action, timestep.observation, key_observe)
-        action, plan, found = planner.plan(learner.params, belief, carry.plan, key_plan, timestep.legal)
+        plan = mpc.restart(planner, carry.plan, timestep.first)
+        action, plan, found = planner.plan(learner.params, belief, plan, key_plan, timestep.legal)
         noise = std * jax.random.normal(key_noise, action.shape, action.dtype)
         action = jnp.clip(action + noise, space.low, space.high)
         return Carry(belief, action, plan), action, {"plan_value": found.value}
