@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax import envs
-from imaginax.arena.match import wilson
 from imaginax.arena.opponents import make_opponent
+from imaginax.arena.score import Unit, interval
 from imaginax.envs.wrappers import privileged
 from imaginax.runtime import bench
 from imaginax.runtime.run_directory import write_json
@@ -94,16 +94,20 @@ def _perfect(solver, columns: list[int], rng: random.Random) -> int:
     return rng.choice([column for column, score in scores.items() if score == max(scores.values())])
 
 
-def _row(name: str, openings: int, outcomes: list[int]) -> dict:
+def _row(name: str, openings: int, games: Games, outcomes: list[int]) -> dict:
     wins, draws, losses = (outcomes.count(outcome) for outcome in (1, 0, -1))
     score = (wins + draws / 2) / len(outcomes)
-    low, high = wilson(score, len(outcomes))
+    units: dict[tuple[int, ...], list[float]] = {}  # openings; or games, where there is but one
+    for columns, outcome in zip(games.columns, outcomes, strict=True):
+        units.setdefault(tuple(columns[:openings] or columns), []).append((1 + outcome) / 2)
+    low, high = interval([Unit(sum(points), float(len(points)), 1) for points in units.values()])
     return {
         "opponent": name,
         "openings": openings,
         "wins": wins,
         "draws": draws,
         "losses": losses,
+        "distinct": len(set(map(tuple, games.columns))),
         "score": score,
         "low": low,
         "high": high,
@@ -115,7 +119,8 @@ def main() -> None:
     rows = []
     for name in OPPONENTS:
         for openings, games in ((0, initial(100)), (2, opened())):
-            rows.append(_row(name, openings, play(name, games)))
+            outcomes = play(name, games)
+            rows.append(_row(name, openings, games, outcomes))
             print(rows[-1], flush=True)
     write_json(RESULT, bench.machine() | {"env": "connect_four", "matches": rows})
 

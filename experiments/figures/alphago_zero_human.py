@@ -4,8 +4,8 @@
     python experiments/figures/alphago_zero_human.py --run GAMES.zip      trains and measures first
 
 GAMES is a folder or an archive of SGF files. The same network learns once from self-play and once from the
-moves and outcomes of those games. Shown over the run of self-play: Elo (the random player at 0) beside that
-of the taught network, with the same search for both; the share of people's moves that each foresees in games
+moves and outcomes of those games. Shown over the run of self-play: Elo (the taught network at 0), with the
+same search for both; the share of people's moves that each foresees in games
 that neither has seen; and the mean squared error about who won those games.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import ladders
 
 from imaginax import cli, envs
 from imaginax.arena import ladder
@@ -39,6 +40,7 @@ SETTINGS = (
 UPDATES, BATCH = 2_000, 1_024  # of the taught network
 GAMES, OPENINGS, SIMULATIONS = 60, 4, 32  # of a match
 TEST_POSITIONS = 20_000
+ANCHOR = "taught by people"
 
 
 def measure(path: str) -> None:
@@ -110,14 +112,14 @@ def _ladder(env, trained: playback.Trained, champions: list[Champion], steps: li
     player = trained.system.player(SIMULATIONS)
     entrants = [
         *(ladder.Entrant(f"step {step}", player, one) for step, one in zip(steps, champions, strict=True)),
-        ladder.Entrant("taught by people", player, champions[-1]._replace(best=taught)),
+        ladder.Entrant(ANCHOR, player, champions[-1]._replace(best=taught)),
         ladder.Entrant("random", make_opponent("random", env)),
     ]
     anchors = [entrant.name for entrant in entrants[-3:]]
     table = ladder.round_robin(
         env, entrants, jax.random.key(2), games=GAMES, openings=OPENINGS, against=anchors
     )
-    return ladder.ladder(table, anchor="random")
+    return ladder.ladder(table, anchor=ANCHOR)
 
 
 def draw() -> Path:
@@ -129,11 +131,7 @@ def draw() -> Path:
     ratings = {row["name"]: row for row in record["ladder"]["ratings"]}
     kept, taught = record["snapshots"], record["taught"][-1]
     moves = [one["env_steps"] for one in kept]
-    panels = {
-        "Elo (random player: 0)": (
-            [ratings[f"step {one['step']}"]["elo"] for one in kept],
-            ratings["taught by people"]["elo"],
-        ),
+    curves = {
         "people's moves foreseen (%)": (
             [100 * one["accuracy"] for one in kept],
             100 * taught["accuracy"],
@@ -142,11 +140,15 @@ def draw() -> Path:
     }
     with mpl.rc_context(plotting.style()):
         figure = Figure(figsize=(13, 4), layout="constrained")
-        for axes, (name, (ours, line)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        strength, *others = figure.subplots(1, 3)
+        ladders.draw_ratings(strength, moves, [ratings[f"step {one['step']}"] for one in kept])
+        ladders.draw_opponents(strength, moves[-1], [ratings[ANCHOR], ratings["random"]])
+        strength.set(xlabel="moves of self-play", ylabel=f"Elo ({ANCHOR}: 0)")
+        for axes, (name, (ours, line)) in zip(others, curves.items(), strict=True):
             axes.plot(moves, ours, marker="o", markersize=3, label="self-play")
             axes.axhline(line, color=plotting.COLOURS[1], linestyle="--", label="taught by people's games")
             axes.set(xlabel="moves of self-play", ylabel=name)
-        axes.legend()
+        others[-1].legend()
         path = RESULT.with_suffix(".png")
         figure.savefig(path)
     return path

@@ -4,9 +4,10 @@
     python experiments/figures/alphazero_elo.py --run connect_four    trains and measures that game first
 
 A run keeps its network about twelve times; each of them plays every opponent, in Go 9x9 also the network
-before it. All results of a game together give the Elo ratings (Bradley-Terry), with the random player at 0.
-The last network also plays with more simulations, from the initial position too. In Connect Four its moves
-are graded by perfect play. Go 5x5 is played by AlphaGo Zero, the rest by AlphaZero.
+before it. All results of a game together give the Elo ratings (Bradley-Terry), with the strongest of these
+opponents at 0; players who never score, as the random one, have a bound instead. The last network also plays
+with more simulations, from the initial position too. In Connect Four its moves are graded by perfect play.
+Go 5x5 is played by AlphaGo Zero, the rest by AlphaZero.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import ladders
 import numpy as np
 
 from imaginax import cli, envs, systems
 from imaginax.arena import ladder, strength
-from imaginax.arena.match import play_match, summarise
+from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
+from imaginax.arena.score import summarise
 from imaginax.runtime import playback, plotting, run
 from imaginax.runtime.run_directory import read_json, write_json
 
@@ -34,7 +37,6 @@ LOGDIR = ROOT / "runs" / "alphazero-elo"
 SNAPSHOTS = 12  # of a run, about
 GAMES, OPENINGS = 100, 2
 SIMULATIONS = 64  # a move of every match
-CLOSE = 60  # Elo: opponents that near each other share a label
 COLUMNS = 3  # of the figure
 MORE = 600  # those of AlphaZero.jl's matches, for the last network
 
@@ -44,7 +46,8 @@ class Experiment(NamedTuple):
 
     Attributes:
         system: that learns.
-        opponents: of every kept network; those that are no programs rate each other too.
+        opponents: opponents of every kept network, the strongest last, at which the scale of Elo is fixed;
+            those that are no programs rate each other too.
         last: opponents of the last network alone, because they are slow.
         more: opponents of the last network with more simulations.
         chunks: of the run, if not as in the preset.
@@ -121,10 +124,7 @@ def measure(name: str) -> None:
     if wanted.chained:
         player = make_player(SIMULATIONS)
         matches += chain(env, player, trained.directory.path / "matches.json", wanted.games, kept)
-    pairings = [
-        ladder.Pairing(f"step {row['step']}", row["opponent"], row["wins"], row["draws"], row["losses"])
-        for row in matches
-    ]
+    pairings = [ladders.pairing(f"step {row['step']}", row) for row in matches]
     pairings += ladder.round_robin(env, compiled(name), jax.random.key(1), games=GAMES, openings=OPENINGS)
     more = [
         {"simulations": MORE, "openings": openings, **row}
@@ -135,7 +135,7 @@ def measure(name: str) -> None:
         "simulations": SIMULATIONS,
         "matches": matches,
         "snapshots": [{"step": one.step, **one.progress} for one in kept],
-        "ladder": ladder.ladder(pairings, anchor="random"),
+        "ladder": ladder.ladder(pairings, anchor=wanted.opponents[-1]),
         "more": more,
     }
     if game == "connect_four":
@@ -255,30 +255,14 @@ def draw() -> Path:
 
 def _panel(axes, record) -> None:
     ratings = {row["name"]: row for row in record["ladder"]["ratings"]}
-    ours = [(one["env_steps"], ratings[f"step {one['step']}"]) for one in record["snapshots"]]
-    steps = [step / 1000 for step, _ in ours]
-    (line,) = axes.plot(steps, [row["elo"] for _, row in ours], marker="o", markersize=3, label="ours")
-    axes.fill_between(
-        steps,
-        [row["low"] for _, row in ours],
-        [row["high"] for _, row in ours],
-        color=line.get_color(),
-        alpha=0.2,
-    )
-    opponents = sorted((row["elo"], name) for name, row in ratings.items() if not name.startswith("step"))
-    groups: list[list[str]] = []
-    below = -np.inf
-    for elo, name in opponents:
-        axes.axhline(elo, color="#888888", linestyle="--", linewidth=1)
-        groups = [*groups[:-1], [*groups[-1], name]] if elo - below < CLOSE else [*groups, [name]]
-        below = elo
-    for names in groups:
-        place = steps[-1], ratings[names[-1]]["elo"]
-        axes.annotate(", ".join(names), place, ha="right", va="bottom", fontsize=8, color="#555555")
+    steps = [one["env_steps"] / 1000 for one in record["snapshots"]]
+    ladders.draw_ratings(axes, steps, [ratings[f"step {one['step']}"] for one in record["snapshots"]])
+    others = [row for name, row in ratings.items() if not name.startswith("step")]
+    ladders.draw_opponents(axes, steps[-1], others)
     axes.set(
         title=f"{record['env']} ({record['system']}, preset {record['preset']})",
         xlabel="thousand moves of self-play",
-        ylabel="Elo (random player: 0)",
+        ylabel=f"Elo ({record['ladder']['anchor']}: 0)",
     )
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import jax
+import ladders
 from alphazero_elo import EXPERIMENTS, GAMES, LOGDIR, OPENINGS, RESULTS, against, compiled, game_of
 
 from imaginax import envs
@@ -30,22 +31,20 @@ def measure(name: str) -> None:
     env, player, directory = envs.make(game_of(name)), trained.system.player, trained.directory
     assert player is not None
     last = run.snapshots(trained.system, directory, trained.record)[-1:]
-    play = partial(against, env, player, directory.path / "matches.json", last)
+    games = EXPERIMENTS[name].games
+    play = partial(against, env, player, directory.path / "matches.json", games, last)
     matches = [
         {"simulations": simulations, **row}
         for other in EXPERIMENTS[name].opponents
         for simulations in SIMULATIONS
         for row in play(other, simulations, OPENINGS)
     ]
-    pairings = [
-        ladder.Pairing(_name(row["simulations"]), row["opponent"], row["wins"], row["draws"], row["losses"])
-        for row in matches
-    ]
+    pairings = [ladders.pairing(_name(row["simulations"]), row) for row in matches]
     pairings += ladder.round_robin(env, compiled(name), jax.random.key(1), games=GAMES, openings=OPENINGS)
     record = plotting.results_record(LOGDIR / name) | {
         "simulations": SIMULATIONS,
         "matches": matches,
-        "ladder": ladder.ladder(pairings, anchor="random"),
+        "ladder": ladder.ladder(pairings, anchor=EXPERIMENTS[name].opponents[-1]),
     }
     plotting.write_results(_result(name), record)
 
@@ -77,17 +76,13 @@ def draw() -> Path:
 def _panel(axes, record) -> None:
     ratings = {row["name"]: row for row in record["ladder"]["ratings"]}
     ours = [ratings.pop(_name(simulations)) for simulations in record["simulations"]]
-    error = [[row["elo"] - row["low"] for row in ours], [row["high"] - row["elo"] for row in ours]]
-    axes.errorbar(record["simulations"], [row["elo"] for row in ours], error, marker="o", capsize=3)
-    for name, row in ratings.items():
-        axes.axhline(row["elo"], color="#888888", linestyle="--", linewidth=1)
-        place = (record["simulations"][-1], row["elo"])
-        axes.annotate(name, place, ha="right", va="bottom", fontsize=8, color="#555555")
+    ladders.draw_ratings(axes, record["simulations"], ours)
+    ladders.draw_opponents(axes, record["simulations"][-1], list(ratings.values()))
     axes.set_xscale("log", base=2)
     axes.set(
         title=f"{record['env']} ({record['system']})",
         xlabel="simulations of a move",
-        ylabel="Elo (random player: 0)",
+        ylabel=f"Elo ({record['ladder']['anchor']}: 0)",
     )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree, UInt
 
 State = PyTree
 Params = PyTree
@@ -366,10 +366,14 @@ class SystemState(NamedTuple):
 
 
 class Episodes(NamedTuple):
-    """Evaluation: `returns` [E] of E episodes, and the environment states [T, ...] of the first of them."""
+    """Evaluation: `returns` [E] of E episodes, and the environment states [T, ...] of the first of them.
+
+    Of a board game `games` is a hash of the moves of each episode, by which repeated games are known.
+    """
 
     returns: Float[Array, "E"]
     states: State
+    games: UInt[Array, "E"] | None = None
 
 
 class System(NamedTuple):

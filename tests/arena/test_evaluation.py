@@ -35,6 +35,15 @@ def test_outcomes_are_those_of_the_match(episodes):
     np.testing.assert_array_equal(episodes.returns, play(jax.random.key(5)).outcome)
 
 
+def test_repeated_games_are_known_by_their_moves():
+    """The last legal move answers itself: 40 games from the initial position are one, told by its number."""
+    player = counting(None)
+    for openings, distinct in ((0, 1), (2, 20)):  # from either side of an opening it plays the same game
+        terms = {"games": 40, "openings": openings}
+        found = run_match(GAME, player, player, (0.0, 0.0), jax.random.key(0), **terms)
+        assert len(found.returns) == 40 and len(set(np.asarray(found.games).tolist())) == distinct
+
+
 def test_the_first_game_is_kept_position_by_position(episodes):
     """One more stone at every position up to the last, which alone has the outcome."""
     frames = episodes.states

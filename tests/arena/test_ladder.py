@@ -33,21 +33,23 @@ def mixed() -> Player:
 def test_a_ladder_orders_players_by_strength_and_is_json():
     player = mixed()
     entrants = [Entrant(f"greedy {share}", player, jnp.float32(share)) for share in (0.0, 0.5, 1.0)]
-    rows = round_robin(GAME, entrants, jax.random.key(0), games=400, openings=1)
+    rows = round_robin(GAME, entrants, jax.random.key(0), games=400, openings=3)
     assert [(row.first, row.second) for row in rows] == [
         ("greedy 0.0", "greedy 0.5"),
         ("greedy 0.0", "greedy 1.0"),
         ("greedy 0.5", "greedy 1.0"),
     ]
     assert all(row.wins + row.draws + row.losses == 400 for row in rows)
-    table = ladder(rows, anchor="greedy 0.0", anchor_elo=500.0)
+    assert all(sum(unit.games * unit.count for unit in row.units) == 400 for row in rows)
+    assert all(sum(unit.count for unit in row.units) == 200 for row in rows), "every opening is another one"
+    table = ladder(rows, anchor="greedy 1.0", anchor_elo=500.0)
     assert json.loads(json.dumps(table)) == table
     assert [row["name"] for row in table["ratings"]] == ["greedy 1.0", "greedy 0.5", "greedy 0.0"]
-    assert table["ratings"][-1] == {
-        "name": "greedy 0.0", "elo": 500.0, "low": 500.0, "high": 500.0, "games": 800.0
+    assert table["ratings"][0] == {
+        "name": "greedy 1.0", "elo": 500.0, "low": 500.0, "high": 500.0, "games": 800.0, "bound": ""
     }  # fmt: skip
     # anchored: pairs without the anchor are left out; the same compiled match gives the same results
-    few = round_robin(GAME, entrants[:2], jax.random.key(0), games=400, openings=1, against=["greedy 0.0"])
+    few = round_robin(GAME, entrants[:2], jax.random.key(0), games=400, openings=3, against=["greedy 0.0"])
     assert len(few) == 1
 
 

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.arena.match import replay, summarise
 from imaginax.arena.opponents import make_opponent
 from imaginax.arena.processes import LineProcess, locate
 from imaginax.arena.program_match import ProgramMatch, play_program
 from imaginax.arena.programs import GtpProgram, ProgramError, ProgramMissing, UciProgram, make_program
+from imaginax.arena.replay import replay
+from imaginax.arena.score import summarise
 from imaginax.envs.games.notation import parse_move
 from imaginax.types import ConfigError, Player, Thought
 

@@ -13,9 +13,10 @@ import pytest
 
 from imaginax import envs
 from imaginax.arena import strength
-from imaginax.arena.match import play_match, summarise
+from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
 from imaginax.arena.programs import GtpProgram
+from imaginax.arena.score import summarise
 from imaginax.types import ConfigError
 from tests.arena.players import counting
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from imaginax import cli
+from imaginax.arena.score import wilson
 from imaginax.cli.evaluate import _returns, _summary
+from imaginax.runtime.report import Evaluation
 from tests.cli.toy_program import registered
 
 NUMBER = r"(-?[0-9.e-]+)"
@@ -52,13 +54,13 @@ def test_eval_prints_every_return_and_writes_nothing(trained, capsys):
 def test_the_interval_is_over_seeds_where_there_are_enough():
     """Seeds that differ, whose episodes do not: drawing episodes anew would say that all is certain."""
     scores = np.repeat([[1.0], [2.0], [3.0], [4.0], [5.0]], 3, axis=1)
-    assert _summary(scores).startswith("mean 3, IQM 3, 95% interval 1.")
-    assert _summary(scores).endswith("over 5 seeds")
+    assert _summary(Evaluation(scores, None, 0.0)).startswith("mean 3, IQM 3, 95% interval 1.")
+    assert _summary(Evaluation(scores, None, 0.0)).endswith("over 5 seeds")
     assert (
-        _summary(scores[:2])
+        _summary(Evaluation(scores[:2], None, 0.0))
         == "mean 1.5, IQM 1.5, 95% interval 1.5 to 1.5 over 3 episodes of each of 2 seeds"
     )
-    assert _summary(scores[:1]).endswith("over 3 episodes")
+    assert _summary(Evaluation(scores[:1], None, 0.0)).endswith("over 3 episodes")
 
 
 def test_many_returns_are_told_in_few_words():
@@ -71,3 +73,17 @@ def test_a_checkpoint_that_had_to_be_skipped_is_named(trained, capsys):
     (newest / "manifest.json").write_text("{}")
     assert cli.main(["eval", "run"]) == 0
     assert f"run/checkpoints/{newest.name}" in capsys.readouterr().err
+
+
+def test_the_interval_of_games_is_over_the_distinct_ones():
+    """Fifty copies of two games are two observations, a hundred different games a hundred."""
+    returns = np.array([[1.0, -1.0] * 50])
+    copies = Evaluation(returns, None, 0.0, games=np.array([[1, 2] * 50], np.uint32))
+    different = Evaluation(returns, None, 0.0, games=np.arange(100, dtype=np.uint32)[None])
+    low, high = (2 * end - 1 for end in wilson(0.5, 2))
+    assert _summary(copies) == (
+        f"mean 0 of 100 games a seed, 2 of them distinct, 95% interval {low:.4g} to {high:.4g}"
+        " over distinct games"
+    )
+    found = re.search(f"100 of them distinct, 95% interval {NUMBER} to {NUMBER} over", _summary(different))
+    assert -0.25 < float(found[1]) < -0.15 and 0.15 < float(found[2]) < 0.25

@@ -37,8 +37,22 @@ def test_matches_are_counted_printed_and_written(logdir, tmp_path, capsys):
             drawn,
             lost,
         ]
+    assert all(
+        f"; {row['distinct']} of 20 games distinct;" in line for line, row in zip(lines, rows, strict=False)
+    )
+    assert rows[2]["distinct"] <= 2, "a run against itself from the empty board"
     assert rows[0]["wins"] == 0, "nobody beats perfect play"
     assert rows[1]["score"] > rows[0]["score"]
+
+
+@pytest.mark.slow
+def test_no_more_games_than_openings(logdir, capsys):
+    """Tic-tac-toe has nine positions after one ply."""
+    assert cli.main(["match", str(logdir), "perfect", "--games", "40", "--openings", "1"]) == 0
+    line = capsys.readouterr().out
+    assert "of 18 games distinct" in line and line.endswith(
+        "; with --openings 1 tic_tac_toe has 9 openings\n"
+    )
 
 
 @pytest.mark.slow

@@ -22,8 +22,10 @@ def test_numbers_are_as_long_as_needed(value, text):
 
 def test_returns_of_one_seed_and_of_several(capsys):
     print_returns([1.25])
+    print_returns([1.0, 0.5], games=40, distinct=[2, 18])
     print_returns([1.0, 4.0])
     assert capsys.readouterr().out.splitlines() == [
         "evaluation return 1.25",
+        "evaluation return 0.75 (seeds: 1, 0.5); 40 games a seed, 2, 18 of them distinct",
         "evaluation return 2.5 (seeds: 1, 4)",
     ]

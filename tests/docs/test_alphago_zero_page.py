@@ -26,6 +26,7 @@ def published_presets() -> dict[str, AlphaGoZeroConfig]:
         batch_size=rows.pop("batch"),
         updates=rows.pop("updates between two gates"),
         gate_games=rows.pop("games of a gate"),
+        gate_openings=rows.pop("moves of their openings"),
         gate_share=rows.pop("share to exceed"),
         search=SearchConfig(
             "puct",

@@ -57,6 +57,21 @@ def test_frames_that_were_seen_become_the_gif(tmp_path):
 RECORD = {"system": "s", "env": "e", "preset": None, "seeds": 2, "seed": 0, "device": {}, "versions": {}}
 
 
+def test_distinct_games_are_counted_over_all_portions():
+    """Four games a portion, one of them twice; the second portion repeats them all."""
+
+    def evaluate(state, key):
+        return Episodes(jnp.ones(4), None, jnp.asarray([1, 2, 2, 3], jnp.uint32) + state.astype(jnp.uint32))
+
+    system = make_system()._replace(evaluate=evaluate)
+    keys = jax.random.split(jax.random.key(0), 2)
+    found = report.evaluate(system, jnp.zeros(2), keys, episodes=8)
+    assert found.games is not None and found.games.shape == (2, 8) and found.distinct() == [3, 3]
+    summary = report.summarise(RECORD, History(), "finished", found)
+    assert summary["eval_games"] == 8 and summary["eval_distinct_games_per_seed"] == [3, 3]
+    assert report.summarise(RECORD, History(), "finished", found._replace(games=None))["eval_games"] is None
+
+
 def test_the_summary_counts_all_seeds():
     history = History(step=3, wall_s=2.0, compile_s=1.5, env_steps=[10, 20, 30])
     history.returns = [[None, None], [1.0, 4.0], [3.0, None]]

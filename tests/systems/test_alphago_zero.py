@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array
 
+from imaginax import envs
 from imaginax.planners import resignation
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import alphago_zero
-from imaginax.types import ConfigError
+from imaginax.types import ConfigError, Player, Thought
 
 TINY = dataclasses.replace(
     alphago_zero.TINY,
@@ -109,3 +112,52 @@ def test_published_settings_are_of_go():
     assert alphago_zero.preset("paper", None).env == "go_19x19"
     with pytest.raises(ConfigError, match="preset paper has settings for go_19x19"):
         alphago_zero.preset("paper", "chess")
+
+
+class Side(NamedTuple):
+    """What a gate reads of a learner."""
+
+    variables: Array
+
+
+def first_or_last() -> Player:
+    """The last legal move, or the first one where its parameter is not positive."""
+
+    def move(params, memory, timestep, key):
+        del key
+        count = timestep.legal.shape[-1]
+        action = jnp.where(
+            params > 0,
+            count - 1 - timestep.legal[:, ::-1].argmax(axis=-1),
+            timestep.legal.argmax(axis=-1),
+        )
+        action = action.astype(jnp.int32)
+        return (
+            action,
+            memory,
+            Thought(jnp.zeros(timestep.legal.shape), jnp.zeros(len(action)), action[:, None]),
+        )
+
+    return Player("first or last", lambda batch: (), move)
+
+
+@pytest.mark.parametrize(("openings", "distinct"), [(None, 64), (1, 18), (0, 2)])
+def test_the_games_of_a_gate_differ_between_players_that_draw_nothing(openings, distinct):
+    """64 games differ with the openings drawn by default; after one ply there are 9 openings for 18."""
+    chosen = {} if openings is None else {"gate_openings": openings}
+    config = alphago_zero.AlphaGoZeroConfig(env="tic_tac_toe", gate_games=64, **chosen)
+    gate = alphago_zero._make_gate(config, envs.make("tic_tac_toe"), first_or_last())
+    champion = alphago_zero.Champion(Side(jnp.float32(1)), jnp.float32(0), jnp.int32(0))
+    _, found = jax.jit(gate)(champion, jax.random.key(0))
+    assert int(found["gate_distinct_games"]) == distinct
+
+
+def test_on_a_board_without_symmetries_a_gate_needs_openings():
+    """Gardner chess: the search of either network would make the same moves in every game."""
+    with pytest.raises(ConfigError, match="gate_openings must be at least 1 on gardner_chess"):
+        alphago_zero.make(dataclasses.replace(TINY, env="gardner_chess", gate_openings=0, window_plies=1024))
+
+
+def test_gates_draw_openings_unless_the_published_settings_say_otherwise():
+    openings = {name: config.gate_openings for name, config in alphago_zero.PRESETS.items()}
+    assert openings.pop("paper") == 0 and set(openings.values()) == {2}

@@ -11,6 +11,7 @@ from jaxtyping import Array, Int
 
 from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
+from imaginax.arena.replay import fingerprints
 from imaginax.envs.wrappers import StatisticsState
 from imaginax.types import ConfigError, Environment, Episodes, Params, Player, SystemState
 
@@ -21,8 +22,8 @@ class EvaluationConfig:
 
     Attributes:
         opponent: who is played against (`arena.opponents`).
-        games: half of them with each colour.
-        openings: random moves at their start, the same for both colours.
+        games: half of them with each colour; with openings no more than two for each that the game has.
+        openings: moves at their start, drawn without replacement, the same for both colours.
         simulations: of a move's search; 0 takes those of self-play.
     """
 
@@ -73,7 +74,7 @@ def run_match(
     games: int,
     openings: int = 0,
 ) -> Episodes:
-    """Outcomes of `games` games for our side (1, 0 or -1), and the positions of the first of them.
+    """Outcomes of the games for our side (1, 0 or -1), and the positions of the first of them.
 
     Args:
         env: the game, as `envs.make` gives it or `privileged`.
@@ -81,12 +82,12 @@ def run_match(
         opponent: the other.
         params: of both.
         key: consumed.
-        games: an even number.
-        openings: random plies before the sides take over, the same for both colours.
+        games: an even number; with openings no more than two for each that the game has.
+        openings: plies before the sides take over, drawn without replacement, the same for both colours.
     """
-    match = play_match(env, ours, opponent, params, key, games=games, openings=openings, record=True)
-    assert match.actions is not None
-    return Episodes(match.outcome, _positions(env, match.actions[:, 0], match.length[0], match.outcome[0]))
+    match = play_match(env, ours, opponent, params, key, games=games, openings=openings)
+    states = _positions(env, match.actions[:, 0], match.length[0], match.outcome[0])
+    return Episodes(match.outcome, states, fingerprints(match.actions))
 
 
 def _positions(

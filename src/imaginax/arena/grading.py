@@ -15,7 +15,9 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from imaginax.arena.connect_four import CELLS, Board, Solver, board_of
-from imaginax.arena.match import MatchResult, replay, wilson
+from imaginax.arena.match import MatchResult
+from imaginax.arena.replay import replay
+from imaginax.arena.score import wilson
 from imaginax.types import Environment, Params, Player
 
 PHASES = {"begin": range(14), "middle": range(14, 28), "end": range(28, CELLS)}
@@ -23,17 +25,21 @@ Choice = tuple[tuple[int, ...], int]  # the columns played so far, and the one c
 
 
 class Grade(NamedTuple):
-    """How often moves of one phase were errors; [low, high] is Wilson's interval of `rate`.
+    """How often moves of one phase were errors.
+
+    [low, high] is Wilson's interval of `rate` from as many trials as there are distinct moves.
 
     Attributes:
-        moves: that were graded.
-        errors: among them.
+        moves: moves graded.
+        distinct: different moves, or the same ones of different positions, among them.
+        errors: errors among them.
         rate: errors / moves, 0 where there are none.
         low: end of the interval.
         high: end of the interval.
     """
 
     moves: int
+    distinct: int
     errors: int
     rate: float
     low: float
@@ -58,7 +64,7 @@ def grade(solver: Solver, choices: Iterable[Choice], *, from_stones: int = 0) ->
         choices: positions and moves; repeated ones count as often as they occur.
         from_stones: positions with fewer stones are left out.
     """
-    counts = {phase: [0, 0] for phase in PHASES}
+    graded: dict[str, list[Choice]] = {phase: [] for phase in PHASES}
     known: dict[Choice, bool] = {}
     for choice in choices:
         stones = len(choice[0])
@@ -67,28 +73,24 @@ def grade(solver: Solver, choices: Iterable[Choice], *, from_stones: int = 0) ->
         if choice not in known:
             known[choice] = is_error(solver, *choice)
         phase = next(phase for phase, numbers in PHASES.items() if stones in numbers)
-        counts[phase][0] += 1
-        counts[phase][1] += known[choice]
-    return {phase: _grade(moves, errors) for phase, (moves, errors) in counts.items()}
+        graded[phase].append(choice)
+    return {phase: _grade(moves, known) for phase, moves in graded.items()}
 
 
-def _grade(moves: int, errors: int) -> Grade:
+def _grade(choices: list[Choice], known: dict[Choice, bool]) -> Grade:
+    moves, distinct = len(choices), len(set(choices))
+    errors = sum(known[choice] for choice in choices)
     rate = errors / moves if moves else 0.0
-    return Grade(moves, errors, rate, *(wilson(rate, moves) if moves else (0.0, 1.0)))
+    return Grade(moves, distinct, errors, rate, *(wilson(rate, distinct) if moves else (0.0, 1.0)))
 
 
 def choices_of(result: MatchResult, *, openings: int = 0) -> list[Choice]:
     """What the first player of a recorded match chose, and where.
 
     Args:
-        result: of a match with `record=True`.
-        openings: random plies, which nobody chose.
-
-    Raises:
-        ValueError: for a match that was not recorded.
+        result: of a match.
+        openings: plies of its openings, which nobody chose.
     """
-    if result.actions is None:
-        raise ValueError("the match was not recorded: play it with record=True")
     choices = []
     for moves, began in zip(np.asarray(result.actions).T, np.asarray(result.first_began), strict=True):
         columns = tuple(int(move) for move in moves if move >= 0)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 from jaxtyping import Array
 
 from imaginax.arena.elo import Pairing, fit_elo
-from imaginax.arena.match import MatchResult, play_match, summarise
+from imaginax.arena.match import MatchResult, play_match
+from imaginax.arena.score import summarise
 from imaginax.types import ConfigError, Environment, Params, Player
 
 
@@ -41,8 +42,8 @@ def round_robin(
         env: the game.
         entrants: with different names.
         key: of the openings and of chance.
-        games: of each pair, even.
-        openings: random plies before the players take over.
+        games: of each pair, even; with openings no more than two for each that the game has.
+        openings: plies before the players take over, drawn without replacement.
         against: names of anchors: pairs without one of them are left out.
 
     Raises:
@@ -80,33 +81,31 @@ def _compiled_match(env: Environment, first: Player, second: Player, games: int,
 def pairing(first: str, second: str, result: MatchResult) -> Pairing:
     """A match's result as a row for `fit_elo`."""
     score = summarise(result)
-    return Pairing(first, second, score.wins, score.draws, score.losses)
+    return Pairing(first, second, score.wins, score.draws, score.losses, score.units)
 
 
-def ladder(
-    pairings: Sequence[Pairing], *, anchor: str, anchor_elo: float = 0.0, prior_draws: float = 0.5
-) -> dict[str, Any]:
+def ladder(pairings: Sequence[Pairing], *, anchor: str, anchor_elo: float = 0.0) -> dict[str, Any]:
     """Ratings and the results behind them, as plain values.
 
+    Args:
+        pairings: results.
+        anchor: the player whose rating is fixed, the strongest with many games.
+        anchor_elo: at this.
+
     Returns:
-        {"anchor", "anchor_elo", "prior_draws", "ratings": [{name, elo, low, high, games}, ...] from the
-        strongest, "pairings": [{first, second, wins, draws, losses}, ...]}
+        {"anchor", "anchor_elo", "ratings": [{name, elo, low, high, games, bound}, ...] from the strongest,
+        None for an open end of an interval, "pairings": [{first, second, wins, draws, losses, units}, ...]}
     """
-    ratings = fit_elo(pairings, anchor=anchor, anchor_elo=anchor_elo, prior_draws=prior_draws)
+    ratings = fit_elo(pairings, anchor=anchor, anchor_elo=anchor_elo)
     return {
         "anchor": anchor,
         "anchor_elo": anchor_elo,
-        "prior_draws": prior_draws,
-        "ratings": [
-            {
-                key: round(value, 1) if isinstance(value, float) else value
-                for key, value in row._asdict().items()
-            }
-            for row in ratings
-        ],
-        "pairings": [{key: _plain(value) for key, value in row._asdict().items()} for row in pairings],
+        "ratings": [{key: _plain(value) for key, value in row._asdict().items()} for row in ratings],
+        "pairings": [{**row._asdict(), "units": [list(unit) for unit in row.units]} for row in pairings],
     }
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, float):
+        return value
+    return round(value, 1) if math.isfinite(value) else None

@@ -8,8 +8,6 @@ no player ever computes a move that is not played.
 from __future__ import annotations
 
 import functools
-import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 import jax
@@ -17,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from imaginax.arena.batches import draw, legal_of, select
+from imaginax.arena.batches import select
+from imaginax.arena.openings import book, deal, pairs
 from imaginax.envs.wrappers import privileged, strong, vectorise
 from imaginax.types import ConfigError, Discrete, Environment, Params, Player, PyTree, State, TimeStep
 
@@ -26,42 +25,19 @@ class MatchResult(NamedTuple):
     """How the G games of a match went.
 
     outcome: for the first player 1 won, 0 drawn, -1 lost; a truncated game is drawn.
-    first_began: whether the first player made the first move; the games of an opening's pair lie G/2 apart.
+    first_began: whether the first player made the first move; the two games of an opening lie G/2 apart.
     length: plies played, the opening's included.
     truncated: games that the limit of the environment cut off before their end.
-    actions: every move played, -1 after a game's end; None where the match was not recorded.
+    opening: the number of the opening, the same for both of its games.
+    actions: every move played, -1 after a game's end.
     """
 
     outcome: Float[Array, "*#G"]
     first_began: Bool[Array, "*#G"]
     length: Int[Array, "*#G"]
     truncated: Bool[Array, "*#G"]
-    actions: Int[Array, "T G"] | None = None
-
-
-class Score(NamedTuple):
-    """A match in numbers, from the first player's view.
-
-    `score` is (wins + draws / 2) / games and [low, high] its Wilson interval, which counts a draw as half a
-    win and half a loss: with draws among the results it is wider than it needs to be.
-    `beginning` and `replying` are (wins, draws, losses) with either colour.
-    """
-
-    wins: int
-    draws: int
-    losses: int
-    score: float
-    low: float
-    high: float
-    beginning: tuple[int, int, int]
-    replying: tuple[int, int, int]
-    length: float
-    truncated: int
-
-    @property
-    def games(self) -> int:
-        """All games of the match."""
-        return self.wins + self.draws + self.losses
+    opening: Int[Array, "*#G"]
+    actions: Int[Array, "T *#G"]
 
 
 class _Half(NamedTuple):
@@ -95,9 +71,8 @@ def play_match(
     *,
     games: int,
     openings: int = 0,
-    record: bool = False,
 ) -> MatchResult:
-    """Plays `games` games between two players; pure, to be jitted with its sizes fixed.
+    """Plays up to `games` games between two players; pure, to be jitted with its sizes fixed.
 
     Args:
         env: one game of two players, as `envs.make` gives it.
@@ -105,10 +80,10 @@ def play_match(
         second: its opponent.
         params: of the first player and of the second.
         key: draws the openings and everything the players do by chance.
-        games: an even number; each player begins half of them.
-        openings: plies drawn at random from the legal moves before the players take over. Either player
-            gets each opening from both sides.
-        record: whether to keep the actions.
+        games: an even number; each player begins half of them. With openings no more than two for each
+            that the game has: G below is the number played.
+        openings: plies of the openings, drawn without replacement from `openings.book`. Either player gets
+            each opening from both sides.
 
     Raises:
         ConfigError: for an odd number of games, fewer than two, or a world that is no game of two players.
@@ -119,8 +94,10 @@ def play_match(
         raise ConfigError(f"{env.spec.name} is no board game of two players")
     if not 0 <= openings < env.spec.max_steps:
         raise ConfigError(f"openings must be a number of plies below {env.spec.max_steps}, got {openings}")
-    copies = vectorise(privileged(env), games // 2)
-    carry = _start(copies, (first, second), key, openings, record)
+    known = book(env, openings)
+    half = pairs(known, games)
+    copies = vectorise(privileged(env), half)
+    carry, opening = _start(copies, (first, second), key, known, half)
     carry = jax.lax.while_loop(
         functools.partial(_unfinished, env.spec.max_steps),
         functools.partial(_ply, copies, (first, second), params),
@@ -129,18 +106,17 @@ def play_match(
     even = carry.ply % 2 == 0  # then the halves are back where they began
     began, replied = select(even, (carry.mine, carry.yours), (carry.yours, carry.mine))
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), began[-3:], replied[-3:])
-    first_began = jnp.arange(games) < games // 2
-    actions = jnp.concatenate(carry.actions, axis=1) if record else None
-    return MatchResult(both[0], first_began, both[1], both[2], actions)
+    first_began = jnp.arange(2 * half) < half
+    actions = jnp.concatenate(carry.actions, axis=1)
+    return MatchResult(both[0], first_began, both[1], both[2], jnp.tile(opening, 2), actions)
 
 
 def _start(
-    copies: Environment, players: tuple[Player, Player], key: Array, openings: int, record: bool
-) -> _Carry:
-    """Both halves after the same openings, which both players have been told of."""
+    copies: Environment, players: tuple[Player, Player], key: Array, known: np.ndarray, half: int
+) -> tuple[_Carry, Int[Array, "H"]]:
+    """Both halves after the same openings, which both players have been told of; and their numbers."""
     key_init, key_opening, key = jax.random.split(key, 3)
     state, timestep = copies.init(key_init)
-    half = timestep.discount.shape[0]
     game = _Half(
         state,
         timestep,
@@ -150,27 +126,19 @@ def _start(
         length=jnp.zeros(half, jnp.int32),
         truncated=jnp.zeros(half, bool),
     )
-    rows = copies.spec.max_steps if record else 0
-    blank = jnp.full((rows, half), -1, jnp.int32)
+    moves, number = deal(known, half, key_opening)
     opening = functools.partial(_opening_ply, copies, players)
-    (game, actions), _ = jax.lax.scan(
-        opening, (strong(game), blank), (jnp.arange(openings), jax.random.split(key_opening, openings))
-    )
-    # Rewards were counted for whoever began: the first player in one half, the second in the other.
-    other = game._replace(outcome=-game.outcome)
-    mine, yours = (game, other) if openings % 2 == 0 else (other, game)
-    return _Carry(mine, yours, (actions, actions), jnp.int32(openings), key)
+    game, _ = jax.lax.scan(opening, strong(game), moves.T)
+    plies = moves.shape[1]
+    blank = jnp.full((copies.spec.max_steps, half), -1, jnp.int32)
+    actions = blank.at[:plies].set(moves.T)
+    # Openings end no game, so that nothing has been counted for either player yet.
+    return _Carry(game, game, (actions, actions), jnp.int32(plies), key), number
 
 
-def _opening_ply(copies: Environment, players, carry: tuple[_Half, Array], at: tuple[Array, Array]):
-    """One random ply of the opening; `sign` counts its reward for whoever began."""
-    game, actions = carry
-    ply, key = at
-    key_move, key_step = jax.random.split(key)
-    action = draw(legal_of(game.timestep), key_move)
-    actions = _record(actions, ply, game.timestep.last, action)
-    sign = jnp.where(ply % 2 == 0, 1.0, -1.0)
-    return (_play(copies, players, game, action, sign, key_step), actions), None
+def _opening_ply(copies: Environment, players, game: _Half, action: Int[Array, "H"]):
+    """One ply of every opening."""
+    return _play(copies, players, game, action, 1.0, jax.random.key(0)), None
 
 
 def _unfinished(max_steps: int, carry: _Carry) -> Bool[Array, ""]:
@@ -230,57 +198,5 @@ def _play(copies: Environment, players, game: _Half, action: Array, sign, key: A
 
 
 def _record(actions: Array, ply: Array, over: Array, action: Array) -> Array:
-    """`actions` with one more row; nothing where the match is not recorded (no rows)."""
-    if actions.shape[0] == 0:
-        return actions
+    """`actions` with one more row."""
     return actions.at[ply].set(jnp.where(over, -1, action))
-
-
-def wilson(score: float, games: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a probability estimated by `score` from `games` trials."""
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    centre = (score + z * z / (2 * games)) / (1 + z * z / games)
-    spread = z / (1 + z * z / games) * math.sqrt(score * (1 - score) / games + (z / (2 * games)) ** 2)
-    return max(0.0, centre - spread), min(1.0, centre + spread)
-
-
-def summarise(result: MatchResult) -> Score:
-    """Counts a match on the host."""
-    outcome, began = np.asarray(result.outcome), np.asarray(result.first_began)
-    wins, draws, losses = _counts(outcome)
-    score = float((outcome.mean() + 1) / 2)
-    return Score(
-        wins,
-        draws,
-        losses,
-        score,
-        *wilson(score, outcome.size),
-        beginning=_counts(outcome[began]),
-        replying=_counts(outcome[~began]),
-        length=float(np.mean(result.length)),
-        truncated=int(np.sum(result.truncated)),
-    )
-
-
-def _counts(outcome: np.ndarray) -> tuple[int, int, int]:
-    return int((outcome > 0).sum()), int((outcome == 0).sum()), int((outcome < 0).sum())
-
-
-def replay(env: Environment, actions: Int[Array, " T"], key: Array) -> tuple[State, TimeStep]:
-    """The states and time steps [T + 1, ...] of one recorded game, for pictures, records and solvers.
-
-    Args:
-        env: the game that was played.
-        actions: its moves, -1 after its end, where the last state is repeated.
-        key: of `env.init`, which decides nothing that shows on the board of the games here.
-    """
-    env = privileged(env)
-    first = strong(env.init(key))
-    _, rest = jax.lax.scan(functools.partial(_replay_step, env), first, actions)
-    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
-
-
-def _replay_step(env: Environment, carry: tuple[State, TimeStep], action: Array):
-    played = strong(env.step(carry[0], jnp.maximum(action, 0), jax.random.key(0)))
-    carry = select(action >= 0, played, carry)
-    return carry, carry

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Int
 
-from imaginax.arena.batches import draw, legal_of
 from imaginax.arena.go import board as goban
 from imaginax.arena.go import game as go_game
 from imaginax.arena.go import scoring
 from imaginax.arena.go.board import BLACK, WHITE
 from imaginax.arena.match import MatchResult
+from imaginax.arena.openings import book, deal, pairs
 from imaginax.arena.programs import RESIGN, Program
 from imaginax.envs.games import titles
 from imaginax.envs.games.notation import format_move, parse_move
@@ -57,15 +57,23 @@ class _Rules(NamedTuple):
 
 
 class _Half:
-    """The games of one half, and the programs that play them."""
+    """The games of one half, and the programs that play them; only the first `played` of them are games."""
 
     def __init__(
-        self, rules: _Rules, memory: PyTree, programs: Sequence[Program], seed: int, sign: int, key: Array
+        self,
+        rules: _Rules,
+        memory: PyTree,
+        programs: Sequence[Program],
+        seed: int,
+        sign: int,
+        key: Array,
+        played: int,
     ):
         self.rules, self.memory, self.programs, self.sign = rules, memory, programs, sign
         self.state, self.timestep = rules.init(key)
-        count = len(programs)
-        self.over = np.zeros(count, bool)
+        count, self.played = len(programs), played
+        self.over = np.arange(count) >= played
+        self.actions: list[np.ndarray] = []
         self.outcome = np.zeros(count, np.float32)
         self.length = np.zeros(count, np.int32)
         self.truncated = np.zeros(count, bool)
@@ -104,6 +112,7 @@ class _Half:
         going = ~self.over
         for number in np.flatnonzero(going):
             self.moves[number].append(format_move(self.rules.name, positions[number], int(actions[number])))
+        self.actions.append(np.where(going, actions, -1))
         batch = jnp.asarray(actions, jnp.int32)
         self.state, self.timestep = self.rules.step(self.state, batch, key)
         self.memory = self.rules.observe(self.memory, batch)
@@ -118,7 +127,7 @@ class _Half:
     def judge(self, pool: ThreadPoolExecutor) -> None:
         """Asks the programs who won the games that came to their end."""
         open_ = self.truncated | self.resigned
-        ended = [i for i in range(len(self.programs)) if i not in self.disputed and not open_[i]]
+        ended = [i for i in range(self.played) if i not in self.disputed and not open_[i]]
         verdicts = pool.map(lambda number: self.programs[number].verdict(self.moves[number]), ended)
         for number, verdict in zip(ended, verdicts, strict=True):
             if verdict is not None and verdict * self.sign == self.outcome[number]:
@@ -153,7 +162,7 @@ def play_program(
     at_once: int = 8,
     openings: int = 0,
 ) -> ProgramMatch:
-    """Plays `games` games against a program, half of them with each side beginning.
+    """Plays up to `games` games against a program, half of them with each side beginning.
 
     Args:
         env: the game, as `envs.make` gives it.
@@ -161,9 +170,9 @@ def play_program(
         params: its parameters.
         program: starts one process, see `programs.make_program`.
         key: of the openings, of the player and of the programs' seeds.
-        games: a multiple of `at_once`.
+        games: a multiple of `at_once`; with openings no more than two for each that the game has.
         at_once: games side by side, even; as many processes run.
-        openings: random plies before the sides take over, the same for both colours.
+        openings: plies before the sides take over, drawn without replacement, the same for both colours.
 
     Raises:
         ConfigError: for numbers that do not fit together.
@@ -180,15 +189,16 @@ def play_program(
         jax.jit(player.move),
         jax.jit(player.observe),
     )
+    known, (key_openings, key) = book(env, openings), jax.random.split(key)
+    moves, numbers = jax.device_get(deal(known, pairs(known, games), key_openings))
+    begun = [moves[start : start + at_once // 2] for start in range(0, len(moves), at_once // 2)]
     rounds = []
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(at_once // 2))
         programs = [stack.enter_context(contextlib.closing(program())) for _ in range(at_once)]
-        for key_round in jax.random.split(key, games // at_once):
-            rounds.append(
-                _round(rules, player, params, programs, pool, key_round, openings, env.spec.max_steps)
-            )
-    return _gathered(rounds)
+        for key_round, some in zip(jax.random.split(key, len(begun)), begun, strict=True):
+            rounds.append(_round(rules, player, params, programs, pool, key_round, some, env.spec.max_steps))
+    return _gathered(rounds, numbers)
 
 
 def _round(
@@ -198,23 +208,28 @@ def _round(
     programs: Sequence[Program],
     pool: ThreadPoolExecutor,
     key: Array,
-    openings: int,
+    openings: Int[np.ndarray, "N T"],
     max_steps: int,
 ) -> list[_Half]:
-    """One game in every process: [the half that the player began, the other]."""
+    """One game of each opening in every process: [the half that the player began, the other].
+
+    Where there are fewer openings than processes for them, the others have nothing to do.
+    """
     key_init, key_seed, key_plies = jax.random.split(key, 3)
     seed, half = int(jax.random.randint(key_seed, (), 0, 2**15)), len(programs) // 2
+    played, plies = openings.shape
     halves = [
-        _Half(rules, player.init(half), programs[:half], seed, 1, key_init),
-        _Half(rules, player.init(half), programs[half:], seed + half, -1, key_init),
+        _Half(rules, player.init(half), programs[:half], seed, 1, key_init, played),
+        _Half(rules, player.init(half), programs[half:], seed + half, -1, key_init, played),
     ]
+    given = np.concatenate([openings, np.zeros((half - played, plies), np.int32)])
     for ply in range(max_steps):
         if all(one.over.all() for one in halves):
             break
         key_move, key_step = jax.random.split(jax.random.fold_in(key_plies, ply))
         mine, yours = halves if ply % 2 == 0 else halves[::-1]
-        if ply < openings:
-            actions = replies = _random_moves(mine, key_move)
+        if ply < plies:
+            actions = replies = given[:, ply]
         else:
             # Dispatched first, so that the player and the programs think at the same time.
             chosen, mine.memory, _ = rules.move(params, mine.memory, mine.timestep, key_move)
@@ -227,25 +242,26 @@ def _round(
     return halves
 
 
-def _random_moves(half: _Half, key: Array) -> np.ndarray:
-    return np.asarray(draw(legal_of(half.timestep), key))
-
-
-def _gathered(rounds: list[list[_Half]]) -> ProgramMatch:
+def _gathered(rounds: list[list[_Half]], openings: Int[np.ndarray, "N"]) -> ProgramMatch:
     """All rounds as one match: first every game that the player began, then the others."""
     halves = [halves[0] for halves in rounds] + [halves[1] for halves in rounds]
 
     def joined(name: str) -> np.ndarray:
-        return np.concatenate([getattr(half, name) for half in halves])
+        return np.concatenate([getattr(half, name)[: half.played] for half in halves])
 
-    began = np.concatenate([np.full(half.over.size, half.sign > 0) for half in halves])
-    moves = [moves for half in halves for moves in half.moves]
-    size = halves[0].over.size
+    began = np.concatenate([np.full(half.played, half.sign > 0) for half in halves])
+    moves = [moves for half in halves for moves in half.moves[: half.played]]
+    before = np.cumsum([0] + [half.played for half in halves])
     disputed = {
-        number * size + game: why
-        for number, half in enumerate(halves)
+        int(first) + game: why
+        for first, half in zip(before, halves, strict=False)
         for game, why in sorted(half.disputed.items())
     }
+    actions = np.full((int(joined("length").max()), len(moves)), -1, np.int32)
+    for first, half in zip(before, halves, strict=False):
+        for ply, row in enumerate(half.actions[: len(actions)]):
+            actions[ply, first : first + half.played] = row[: half.played]
     outcome, length, cut = (jnp.asarray(joined(name)) for name in ("outcome", "length", "truncated"))
-    result = MatchResult(outcome, jnp.asarray(began), length, cut)
+    opening = jnp.tile(jnp.asarray(openings), 2)
+    result = MatchResult(outcome, jnp.asarray(began), length, cut, opening, jnp.asarray(actions))
     return ProgramMatch(result, moves, disputed)

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array
 
-from imaginax.arena.match import MatchResult, Score, play_match, summarise
+from imaginax.arena.match import MatchResult, play_match
 from imaginax.arena.opponents import make_opponent
 from imaginax.arena.program_match import play_program
 from imaginax.arena.programs import make_program
+from imaginax.arena.score import Score, summarise
 from imaginax.types import Environment, Params, Player
 
 PROGRAMS = ("gnugo", "grhino", "stockfish", "fairy-stockfish")
@@ -47,14 +48,14 @@ class Against(NamedTuple):
 def make_match(
     env: Environment, player: Player, opponent: str, *, games: int, openings: int = 0
 ) -> Callable[[Params, Array], Against]:
-    """Matches of `games` games against one opponent, half of them with each side beginning.
+    """Matches of up to `games` games against one opponent, half of them with each side beginning.
 
     Args:
         env: the game, as `envs.make` gives it.
         player: whose strength is measured.
         opponent: a form of `arena.opponents`, or of `arena.programs`.
-        games: an even number.
-        openings: random plies before the sides take over, the same for both colours.
+        games: an even number; with openings no more than two for each that the game has.
+        openings: plies before the sides take over, drawn without replacement, the same for both colours.
 
     Returns:
         (the player's params, key) -> what came out; compiled in the first call.

@@ -9,7 +9,9 @@ from typing import Any
 from imaginax.cli.terminal import Commands, at_least, complain, describe
 
 _ABOUT = """Lets an agent of a run that learned a board game play matches, and prints what came out: games
-won, drawn and lost, the score (a draw is half a point) with its 95% interval, and the same by colour.
+won, drawn and lost, how many of them differ, the score (a draw is half a point) with its 95% interval, and
+the same by colour. Each opening is drawn once and played from both sides; if the game has fewer than N / 2,
+fewer games are played. The interval is a bootstrap over openings (with --openings 0 over distinct games).
 
 OPPONENT is another run, or one of
   random, greedy, minimax:D, mcts:N, perfect          compiled, for any game (perfect: tic_tac_toe)
@@ -39,7 +41,7 @@ def add(commands: Commands) -> None:
     match.add_argument("logdir", type=Path, metavar="RUN", help="a run directory")
     match.add_argument("opponents", nargs="+", metavar="OPPONENT", help="one or more, see above")
     match.add_argument(
-        "--games", type=at_least(2), default=100, metavar="N", help="of each match; default: 100"
+        "--games", type=at_least(2), default=100, metavar="N", help="of each match, at most; default: 100"
     )
     match.add_argument(
         "--simulations", type=at_least(1), metavar="N", help="of a move's search; default: as in training"
@@ -49,7 +51,7 @@ def add(commands: Commands) -> None:
         type=at_least(0),
         default=2,
         metavar="PLIES",
-        help="drawn at random before the sides take over, the same for both colours; default: 2",
+        help="drawn without replacement before the sides take over, for both colours; default: 2",
     )
     match.add_argument(
         "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
@@ -76,7 +78,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
             against = _other_run(env, player, learner, opponent, key, options.simulations, terms)
         else:
             against = strength.make_match(env, player, opponent, **terms)(learner, key)
-        print(_line(against), flush=True)
+        print(_line(against, env.spec.name, terms), flush=True)
         rows.append(against.record())
     if options.output:
         run_directory.write_json(options.output, {"run": str(options.logdir), "matches": rows})
@@ -108,7 +110,8 @@ def _other_run(env, player, learner, logdir: str, key, simulations: int | None, 
     """A match against the best agent of another run of the same game."""
     import jax
 
-    from imaginax.arena.match import play_match, summarise
+    from imaginax.arena.match import play_match
+    from imaginax.arena.score import summarise
     from imaginax.arena.strength import Against
     from imaginax.types import ConfigError
 
@@ -126,14 +129,19 @@ def _other_run(env, player, learner, logdir: str, key, simulations: int | None, 
     return Against(logdir, summarise(result), {})
 
 
-def _line(against: Any) -> str:
+def _line(against: Any, game: str, terms: dict[str, int]) -> str:
     score = against.score
     first, second = ("-".join(map(str, counts)) for counts in (score.beginning, score.replying))
     text = (
         f"{against.opponent}: {score.wins} won, {score.draws} drawn, {score.losses} lost;"
+        f" {score.distinct} of {score.games} games distinct;"
         f" score {score.score:.3f} ({score.low:.3f} to {score.high:.3f});"
         f" beginning {first}, replying {second}; {score.length:.0f} plies a game"
     )
     if score.truncated:
         text += f"; {score.truncated} cut off"
-    return text + (f"; {len(against.disputed)} disputed" if against.disputed else "")
+    if against.disputed:
+        text += f"; {len(against.disputed)} disputed"
+    if score.games < terms["games"]:
+        text += f"; with --openings {terms['openings']} {game} has {score.games // 2} openings"
+    return text

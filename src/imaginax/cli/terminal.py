@@ -71,8 +71,16 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def print_returns(returns: Sequence[float]) -> None:
-    """Mean return of each seed's evaluation, and of all."""
+def print_returns(
+    returns: Sequence[float], *, games: int | None = None, distinct: Sequence[int] | None = None
+) -> None:
+    """Mean return of each seed's evaluation, and of all; of a board game also how many games differed."""
     mean = sum(returns) / len(returns)
     each = f" (seeds: {', '.join(number(value) for value in returns)})" if len(returns) > 1 else ""
-    print(f"evaluation return {number(mean)}{each}")
+    counted = f"; {games} games a seed, {distinct_games(distinct)}" if games and distinct else ""
+    print(f"evaluation return {number(mean)}{each}{counted}")
+
+
+def distinct_games(distinct: Sequence[int]) -> str:
+    """How many games of each seed differed."""
+    return f"{', '.join(map(str, distinct))} of them distinct"

@@ -142,7 +142,8 @@ def _as_folder(env: str) -> str:
 def _print_summary(summary: dict[str, Any], logdir: Path) -> None:
     """How a run ended and where its files are."""
     if summary["status"] == "finished":
-        print_returns(summary["eval_return_per_seed"])
+        games, distinct = summary["eval_games"], summary["eval_distinct_games_per_seed"]
+        print_returns(summary["eval_return_per_seed"], games=games, distinct=distinct)
     else:
         print("stopped and saved; the same command goes on from here")
     for name in ("summary.json", "figures/return.png", "media/episode.gif"):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, PyTree, UInt8
+from jaxtyping import Array, Float, PyTree, UInt, UInt8
 
 from imaginax.runtime import distributed
 from imaginax.runtime.compilation import compiled
@@ -59,12 +59,18 @@ class Evaluation(NamedTuple):
             where environments of the host ran.
         compile_s: seconds of compiling.
         frames: of the first episode of the first seed, where there are no states; None if it cannot be drawn.
+        games: [S E] of a board game a hash of the moves of each episode.
     """
 
     returns: Float[np.ndarray, "S E"]
     states: PyTree
     compile_s: float
     frames: UInt8[np.ndarray, "T H W 3"] | None = None
+    games: UInt[np.ndarray, "S E"] | None = None
+
+    def distinct(self) -> list[int] | None:
+        """How many different games each seed played; None where no game was played."""
+        return None if self.games is None else [len(np.unique(games)) for games in self.games]
 
 
 def evaluate(system: System, state: PyTree, keys: Array, *, episodes: int = 1) -> Evaluation:
@@ -84,7 +90,9 @@ def evaluate(system: System, state: PyTree, keys: Array, *, episodes: int = 1) -
     returns = np.concatenate([portion.returns for portion in portions], axis=1)
     best = int(np.argmax(returns.mean(axis=1)))
     states = jax.tree.map(lambda x: x[best], portions[0].states)
-    return Evaluation(returns, states, program.seconds)
+    parts = [portion.games for portion in portions if portion.games is not None]
+    games = np.concatenate(parts, axis=1) if parts else None
+    return Evaluation(returns, states, program.seconds, games=games)
 
 
 def summarise(
@@ -106,6 +114,8 @@ def summarise(
         "steps_per_s": env_steps * record["seeds"] / history.wall_s if history.wall_s else 0.0,
         "eval_return": None if mean is None else float(mean.mean()),
         "eval_return_per_seed": None if mean is None else mean.tolist(),
+        "eval_games": None if evaluation is None or evaluation.games is None else evaluation.games.shape[1],
+        "eval_distinct_games_per_seed": None if evaluation is None else evaluation.distinct(),
         "best_return_per_seed": [_highest(seed) for seed in per_seed],
         "return_per_chunk": per_seed.tolist(),
         "env_steps_per_chunk": history.env_steps,

@@ -20,10 +20,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Int, PyTree
 
 from imaginax.arena.evaluation import EvaluationConfig, make_evaluation
 from imaginax.arena.match import play_match
+from imaginax.arena.replay import count_distinct, fingerprints
 from imaginax.data.self_play import recorder
 from imaginax.envs.games.resignation import resignable, resignation
 from imaginax.envs.wrappers import training_environment
@@ -35,7 +36,7 @@ from imaginax.planners.mcts import SearchConfig
 from imaginax.planners.resignation import Resignation, ResignationConfig
 from imaginax.systems import SystemEntry
 from imaginax.systems.self_play import Parts, SelfPlayConfig, make_parts
-from imaginax.types import ConfigError, Player, Stage, System, SystemState
+from imaginax.types import ConfigError, Metrics, Player, Stage, System, SystemState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +46,17 @@ class AlphaGoZeroConfig(SelfPlayConfig):
     Its `updates` are those between two gates: one gate a chunk.
 
     Attributes:
-        gate_games: between the new network and the best one, half of them with each colour.
-        gate_share: of their points, which the new network has to exceed.
-        gate_openings: moves drawn at random at the start of these games.
+        gate_games: games between the new network and the best one, half of them with each colour; no more
+            than two for each opening.
+        gate_share: share of their points that the new network has to exceed.
+        gate_openings: moves of their openings, drawn without replacement. Without openings the games differ
+            by the random symmetries of the search alone.
         resignation: when games are given up.
     """
 
     gate_games: int = 64
     gate_share: float = 0.55
-    gate_openings: int = 0
+    gate_openings: int = 2
     resignation: ResignationConfig = ResignationConfig()
 
     least = SelfPlayConfig.least | {"gate_openings": 0, "gate_games": 2}
@@ -101,6 +104,7 @@ def make(config: AlphaGoZeroConfig) -> System:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
     parts = make_parts("alphago_zero", config, turn=True, augment=True)
+    _check_gate(config, parts)
     env, self_play, replay = parts.env, parts.self_play, parts.replay
     vector = training_environment(resignable(env), config.environments)
 
@@ -135,6 +139,16 @@ def make(config: AlphaGoZeroConfig) -> System:
     )
 
 
+def _check_gate(config: AlphaGoZeroConfig, parts: Parts) -> None:
+    """A gate must not play the same two games again and again."""
+    game = parts.env.game
+    if config.gate_openings == 0 and game is not None and len(game.symmetries.actions) == 1:
+        raise ConfigError(
+            f"gate_openings must be at least 1 on {config.env}, whose board has no symmetries: without"
+            " openings all games of a gate are the same two"
+        )
+
+
 def _make_learn(config: AlphaGoZeroConfig, parts: Parts):
     """Updates up to the next checkpoint, then its match against the best network."""
     gate = _make_gate(config, parts.env, parts.player(None, lambda variables: variables))
@@ -147,10 +161,10 @@ def _make_learn(config: AlphaGoZeroConfig, parts: Parts):
             champion.learner,
             jax.random.split(key_updates, config.updates),
         )
-        champion, share = gate(champion._replace(learner=learner), key_gate)
+        champion, found = gate(champion._replace(learner=learner), key_gate)
         metrics = jax.tree.map(lambda values: values[-1], metrics)
         promotions = champion.promotions.astype(jnp.float32)
-        return champion, metrics | {"gate_share": share, "promotions": promotions}
+        return champion, metrics | found | {"promotions": promotions}
 
     return learn
 
@@ -159,7 +173,7 @@ def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
     """The match that decides whether the network that learned is the best one now."""
 
     @jax.named_scope("gate")
-    def gate(champion: Champion, key) -> tuple[Champion, Float[Array, ""]]:
+    def gate(champion: Champion, key) -> tuple[Champion, Metrics]:
         sides = (champion.learner.variables, champion.best)
         match = play_match(
             env, rival, rival, sides, key, games=config.gate_games, openings=config.gate_openings
@@ -167,7 +181,9 @@ def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
         share = (jnp.mean(match.outcome) + 1) / 2
         promoted = share > config.gate_share
         best = jax.tree.map(lambda new, old: jnp.where(promoted, new, old), *sides)
-        return champion._replace(best=best, promotions=champion.promotions + promoted), share
+        distinct = count_distinct(fingerprints(match.actions)).astype(jnp.float32)
+        champion = champion._replace(best=best, promotions=champion.promotions + promoted)
+        return champion, {"gate_share": share, "gate_distinct_games": distinct}
 
     return gate
 
@@ -205,6 +221,7 @@ PAPER = AlphaGoZeroConfig(
     window_plies=60_000,
     sampled_plies=30,
     gate_games=400,
+    gate_openings=0,
     search=SearchConfig("puct", simulations=1600, dirichlet_alpha=0.03, reuse=True),
     resignation=ResignationConfig(held_out=0.1, wrong=0.05),
     network=NetworkConfig(channels=256, blocks=19),
