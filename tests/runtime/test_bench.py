@@ -13,7 +13,7 @@ from imaginax.types import SystemState
 from tests.runtime import toy_system
 
 SIZE = 32
-NOTHING = SystemState(*[np.zeros(())] * 8)
+NOTHING = SystemState(*[np.zeros(())] * 7)
 
 
 def test_every_program_of_a_system_is_measured(monkeypatch):

@@ -85,7 +85,7 @@ def make(config: PetsConfig) -> System:
         state, timestep = vector.init(key_env)
         learner = EnsembleLearner(params, optimiser.init(params.network))
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero)
 
     def learn(learner, memory, key):
         items, count = replay.data(memory)
