@@ -191,6 +191,18 @@ def test_evaluation_plays_fresh_episodes():
     assert frames.shape[1:] == (4, 6, 3) and 2 <= len(frames) <= host_worlds.STEPS
 
 
+def test_evaluation_does_not_explore():
+    def still(learner, carry, timestep, key):
+        return carry, jnp.zeros((N, 1)), {}
+
+    system = wander(envs.make(f"gym:{host_worlds.SEEDED}"))._replace(exploit=still)
+    driver = HostDriver(system, LANES)
+    state, _ = driver.start(jax.random.split(jax.random.key(3), LANES))
+    evaluation = driver.evaluate(state, jax.random.split(jax.random.key(5), LANES), 1)
+    driver.close()
+    assert evaluation.returns.shape == (LANES, 4) and not evaluation.returns.any()
+
+
 def test_what_needs_more_than_the_host_offers_is_refused():
     with pytest.raises(ConfigError, match=f"env gym:{host_worlds.ID} publishes no reward on observations"):
         pets.make(pets.PetsConfig(env=f"gym:{host_worlds.ID}"))

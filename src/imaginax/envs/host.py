@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from imaginax.envs.host_vector import HostState, HostVector
+from imaginax.envs.host_vector import HostState, HostVector, failure
 from imaginax.envs.physical import restart
 from imaginax.types import Box, ConfigError, EnvSpec, TimeStep
 
@@ -61,6 +61,9 @@ class Host:
             processes: each in a process of its own, for environments whose step takes longer than a message
                 to another process (about 0.1 ms).
             render: whether they will be drawn, if that is possible here.
+
+        Raises:
+            ConfigError: in the words of the environment, if it cannot be made so often.
         """
         import gymnasium
         from gymnasium.vector import AutoresetMode
@@ -69,15 +72,15 @@ class Host:
         if processes:
             kinds["context"] = "spawn"  # a fork of a process that runs JAX may hang
         drawn = self.draws or (render and can_draw(self.recipe))
-        with _quietly():
-            vector = gymnasium.make_vec(
-                self.recipe.target,
-                n,
-                vectorization_mode="async" if processes else "sync",
-                vector_kwargs=kinds,
-                wrappers=self._wrappers(),
-                **(self.recipe.options | ({"render_mode": "rgb_array"} if drawn else {})),
-            )
+        options = self.recipe.options | ({"render_mode": "rgb_array"} if drawn else {})
+        mode = "async" if processes else "sync"
+        try:
+            with _quietly():
+                vector = gymnasium.make_vec(
+                    self.recipe.target, n, mode, vector_kwargs=kinds, wrappers=self._wrappers(), **options
+                )
+        except Exception as error:  # the code of the environment: anything may go wrong in it
+            raise ConfigError(failure(f"cannot make {n} of env {self.spec.name}", error)) from error
         return HostVector(vector, self.spec, in_turn=self.resets_in_turn)
 
     def init(self, key: Array) -> tuple[HostState, TimeStep]:

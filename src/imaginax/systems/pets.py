@@ -211,6 +211,7 @@ ENTRY = SystemEntry(
         "gpmpc_double_pendulum",
         "diagnostic_bandit",
         "diagnostic_lqr",
+        "gym:Pendulum-v1",
     ),
     make=make,
     reaches=-3.0,  # the optimum of the LQR task is -1.65 on average, doing nothing gets -8.4

@@ -385,7 +385,7 @@ ENTRY = SystemEntry(
     config=PlaNetConfig,
     preset=preset,
     presets=("laptop", "gpu", "paper", "tiny"),
-    environments=tuple(PAPER),
+    environments=(*PAPER, "gym:Pendulum-v1"),
     make=make,
     reaches=-5.0,
 )
