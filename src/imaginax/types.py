@@ -107,11 +107,9 @@ class TimeStep(NamedTuple):
 
     `discount` is 0 after a true termination and 1 otherwise, so a truncated episode (`last` and
     `truncated`) still bootstraps. `legal` is None where every action is allowed. `player` is the player to
-    move, 0 for the one who began. `steps` is how many steps of the environment the time step took: several
-    where an action is held, none where it only resets.
-
-    After an automatic reset `observation` is the first one of the new episode and `final_observation` what
-    the last step really led to; without one the two are the same, or `final_observation` is None.
+    move, 0 for the one who began. `steps` counts those of the environment: several where an action is held,
+    none in a reset. After an automatic reset `observation` is the first one of the new episode and
+    `final_observation` what the last step really led to; else the two are the same, or it is None.
     """
 
     observation: PyTree
@@ -178,9 +176,8 @@ class Environment(NamedTuple):
     `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
     `limits`: the `envs.limits.Limit` that observations must keep.
 
-    An environment that is no JAX program has a `host` (`envs.host.Host`): `host(n, processes=False,
-    render=False)` opens n real copies (`envs.host_vector.HostVector`). Its `init` is a placeholder of the
-    right shapes and its `step` cannot be compiled; wrappers change the `host` instead.
+    An environment that is no JAX program has a `host` (`envs.host.Host`), which opens real copies. Its `init`
+    is a placeholder of the right shapes, its `step` cannot be compiled, and wrappers change the `host`.
 
     In a game of two players (`spec.players`) they move in turn, the reward is that of the player who just
     moved, and `game` says how search and networks see it.
