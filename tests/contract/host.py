@@ -18,7 +18,14 @@ from tests.contract.processes import digest
 
 STRANGERS = ("gym:Pendulum-v1", "gym:CartPole-v1")  # continuous, discrete
 STEPS = 20  # of an episode
-SHORT = {"trials": 2, "trial_steps": STEPS, "episode_steps": STEPS, "episodes": 16, "eval_episodes": 1}
+SHORT = {
+    "trials": 2,
+    "trial_steps": STEPS,
+    "episode_steps": STEPS,
+    "episodes": 16,
+    "updates": 10,
+    "eval_episodes": 1,
+}
 
 
 def trains_or_refuses(entry, folder: Path, capsys, monkeypatch) -> dict[str, int]:
