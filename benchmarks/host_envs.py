@@ -62,7 +62,7 @@ def make_system(seconds: float, products: int, stage: Stage) -> System:
     def init(key) -> SystemState:
         state, timestep = vector.init(key)
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(jnp.eye(WIDTH), replay.init(), state, timestep, (), key, zero, zero)
+        return SystemState(jnp.eye(WIDTH), replay.init(), state, timestep, (), key, zero)
 
     def act(learner, carry, timestep, key):
         return carry, jax.random.uniform(key, (1, 1)) + 1e-9 * learner[0, 0], {}

@@ -98,7 +98,9 @@ def draw() -> Path:
             mean = np.convolve(episodes, weights) / np.convolve(np.ones_like(episodes), weights)
             (line,) = left.plot(record[name]["env_steps"], mean[: len(episodes)], label=name)
             right.bar(place, record[name]["headline"]["eval_return"], color=line.get_color(), label=name)
-        left.set(xlabel="decisions", ylabel="return", title=f"mean of the last {RECENT} episodes")
+        left.set(
+            xlabel="steps of the environment", ylabel="return", title=f"mean of the last {RECENT} episodes"
+        )
         right.set(title="without exploration, at the end", xticks=[])
         right.legend()
         path = RESULT.with_suffix(".png")

@@ -96,7 +96,7 @@ def draw() -> Path:
 
 def _panel(axes, record, task: str) -> None:
     episodes, together = np.asarray(record["return_per_seed"], float)[0], record["config"]["environments"]
-    steps = np.asarray(record["env_steps"], float) * record["config"]["action_repeat"]
+    steps = np.asarray(record["env_steps"], float)
     weights = np.ones(max(1, min(RECENT, len(episodes)) // together))
     mean = np.convolve(episodes, weights) / np.convolve(np.ones_like(episodes), weights)
     name = "episode" if together == 1 else f"mean of {together} episodes"

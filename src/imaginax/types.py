@@ -107,9 +107,9 @@ class TimeStep(NamedTuple):
 
     `discount` is 0 after a true termination and 1 otherwise, so a truncated episode (`last` and
     `truncated`) still bootstraps. `legal` is None where every action is allowed. `player` is the player to
-    move, 0 for the one who began. After an automatic reset `observation` is the first one of the new episode
-    and `final_observation` what the last step really led to; without one the two are the same, or
-    `final_observation` is None.
+    move, 0 for the one who began. `steps` counts those of the environment: several where an action is held,
+    none in a reset. After an automatic reset `observation` is the first one of the new episode and
+    `final_observation` what the last step really led to; else the two are the same, or it is None.
     """
 
     observation: PyTree
@@ -121,6 +121,7 @@ class TimeStep(NamedTuple):
     legal: Bool[Array, "*#N A"] | None = None
     player: Int[Array, "*#N"] | int = 0
     final_observation: PyTree | None = None
+    steps: Int[Array, "*#N"] | int = 1
 
 
 class Features(NamedTuple):
@@ -175,9 +176,8 @@ class Environment(NamedTuple):
     `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
     `limits`: the `envs.limits.Limit` that observations must keep.
 
-    An environment that is no JAX program has `host(n, processes=False, render=False)`, which opens n real
-    copies (`envs.host_vector.HostVector`); its `init` is a placeholder of the right shapes and its `step`
-    cannot be compiled.
+    An environment that is no JAX program has a `host` (`envs.host.Host`), which opens real copies. Its `init`
+    is a placeholder of the right shapes, its `step` cannot be compiled, and wrappers change the `host`.
 
     In a game of two players (`spec.players`) they move in turn, the reward is that of the player who just
     moved, and `game` says how search and networks see it.
@@ -189,7 +189,7 @@ class Environment(NamedTuple):
     render: Callable[[State], Array] | None = None
     reward: Callable[[Array, Array, Array], Array] | None = None
     features: Features | None = None
-    host: Callable[..., Any] | None = None
+    host: Any = None
     game: Game | None = None
     expected_reward: Callable[[Any, Array, Any], tuple[Array, Array]] | None = None
     limits: tuple[Any, ...] = ()
@@ -336,7 +336,7 @@ class Replay(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One phase of training: `chunks` compiled chunks of `env_steps` steps of every environment.
+    """One phase of training: `chunks` compiled chunks of `env_steps` decisions in every environment.
 
     A chunk first calls `learn` `updates` times, if its index in the stage is a
     multiple of `update_every`, and then acts. `act` and `learn` replace the
@@ -361,7 +361,6 @@ class SystemState(NamedTuple):
     timestep: TimeStep  # [N, ...]
     carry: PyTree  # what `act` remembers between steps
     key: Array
-    env_steps: Int[Array, ""]
     updates: Int[Array, ""]
 
 
@@ -383,6 +382,7 @@ class System(NamedTuple):
     learn:    (learner, replay state, key) -> (learner, metrics)
     record:   (timestep, action, next timestep, extras) -> the item [N, ...] that replay stores
     evaluate: (state, key) -> Episodes
+    exploit:  `act` without exploration, for episodes outside of JAX; None where `act` does not explore
     player:   simulations per move (None: the system's own) -> Player whose params are the learner, at its
               strongest; None for a system that plays no game
     float64:  its programs compute in 64 bits, environment included: `runtime.precision`
@@ -398,5 +398,6 @@ class System(NamedTuple):
     record: Callable[..., PyTree]
     evaluate: Callable[[SystemState, Array], Episodes]
     schedule: tuple[Stage, ...]
+    exploit: Callable[..., tuple[PyTree, Array, PyTree]] | None = None
     player: Callable[[int | None], Player] | None = None
     float64: bool = False

@@ -67,7 +67,7 @@ def test_a_system_is_evaluated_with_the_simulations_asked_for():
     for simulations in (0, 7):
         evaluate = make_evaluation(GAME, EvaluationConfig("random", 2, simulations=simulations), player)
     assert asked == [None, 7]
-    state = SystemState(jnp.float32(0), (), (), (), (), jax.random.key(0), ZERO, ZERO)
+    state = SystemState(jnp.float32(0), (), (), (), (), jax.random.key(0), ZERO)
     assert set(np.asarray(jax.jit(evaluate)(state, jax.random.key(0)).returns)) <= {-1.0, 0.0, 1.0}
 
 

@@ -49,7 +49,7 @@ def make(config: GameConfig) -> System:
     def init(key):
         state, timestep = vector.init(key)
         zero = jnp.zeros((), jnp.int32)
-        return SystemState({"worth": jnp.float32(0.25)}, (), state, timestep, (), key, zero, zero)
+        return SystemState({"worth": jnp.float32(0.25)}, (), state, timestep, (), key, zero)
 
     def act(learner, carry, timestep, key):
         return carry, timestep.legal.argmax(axis=-1).astype(jnp.int32), ()

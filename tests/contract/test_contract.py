@@ -9,7 +9,7 @@ import pytest
 
 from imaginax.runtime import run
 from imaginax.runtime.run_directory import read_json, read_run
-from tests.contract import configs, learning, papers, parallel, processes, programs
+from tests.contract import configs, host, learning, papers, parallel, processes, programs
 
 KILLS = int(os.environ.get("IMAGINAX_KILLS", 1))  # of each system
 SLOW = pytest.mark.slow
@@ -74,3 +74,8 @@ def test_9_it_learns(entry, system, trained, figures):
     best = learning.optimum(system.environment.spec.name)
     assert entry.reaches < best, f"nothing reaches {entry.reaches}: the optimum is {best:.3f}"
     figures("9 learns", found | {"optimum": best})
+
+
+def test_10_it_acts_outside_of_jax_or_says_that_it_cannot(entry, tmp_path, capsys, monkeypatch, figures):
+    pytest.importorskip("gymnasium")
+    figures("10 outside of JAX", host.trains_or_refuses(entry, tmp_path, capsys, monkeypatch))

@@ -73,7 +73,7 @@ def test_a_transfer_from_the_host_is_found():
     system = make("toy")
 
     def start(keys):
-        return jax.jit(programs.first_state(system))(keys)._replace(env_steps=np.zeros(1, np.int32))
+        return jax.jit(programs.first_state(system))(keys)._replace(updates=np.zeros(1, np.int32))
 
     with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
         programs.traces_once(system, start=start)

@@ -116,7 +116,6 @@ def test_held_actions():
         (spaces.Sequence(VECTOR), spaces.Discrete(2), {}, "not one array"),
         (VECTOR, spaces.MultiDiscrete([2, 2]), {}, "only Discrete and Box"),
         (VECTOR, spaces.Box(-np.inf, 1.0, (1,)), {}, "without bounds"),
-        (VECTOR, spaces.Discrete(2), {"max_episode_steps": None}, "number of steps"),
         (VECTOR, spaces.Discrete(2), {"kwargs": {"odd": 1}}, "cannot make .* TypeError"),
     ],
 )

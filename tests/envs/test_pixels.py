@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.envs.pixels import pixels
+from imaginax.envs.pixels import pixels, shrunk
 from imaginax.envs.wrappers import reset_in_turn
 from imaginax.types import ConfigError
 
@@ -42,6 +42,15 @@ def test_fewer_pixels_are_means_of_squares():
     means = whole.reshape(32, square, 32, square, 3).mean((1, 3))
     np.testing.assert_allclose(timestep.observation, means, atol=0.5)
     assert env.spec.observation.shape == (32, 32, 3)
+
+
+def test_an_image_that_is_observed_needs_no_renderer():
+    seen = pixels(envs.make("pendulum"), 32)._replace(render=None)
+    small = pixels(seen, 16)
+    image = jax.jit(seen.init)(jax.random.key(0))[1].observation
+    _, timestep = jax.jit(small.init)(jax.random.key(0))
+    np.testing.assert_array_equal(timestep.observation, shrunk(image, 2))
+    assert small.spec.observation.shape == (16, 16, 3)
 
 
 @pytest.mark.parametrize("size", [11, 1000])

@@ -114,6 +114,15 @@ def test_action_repeat_sums_and_stops_at_the_last_step():
     assert int(history[-1][0].inner.count) == 5 and env.spec.max_steps == 3 and env.spec.step_seconds == 1.0
     terminal = play(wrappers.action_repeat(counter(terminal=3), 5), 1)
     assert field(terminal, "reward") == [0, 1 + 2 + 3] and field(terminal, "discount") == [1, 0]
+    assert field(history, "steps")[1:] == [2, 2, 1] and field(terminal, "steps")[1:] == [3]
+
+
+def test_a_reset_in_turn_is_no_step():
+    """An episode of five steps with every action held for two: 2 + 2 + 1 steps, then a reset of none."""
+    env = wrappers.reset_in_turn(wrappers.action_repeat(wrappers.time_limit(counter(), 5), 2))
+    history = play(wrappers.vectorise(wrappers.episode_statistics(env), 1), 8, ONE[None])
+    assert np.ravel(field(history, "steps")[1:]).tolist() == [2, 2, 1, 0] * 2
+    assert np.ravel(field(history, "first")[1:]).tolist() == [False, False, False, True] * 2
 
 
 def test_action_repeat_of_one_is_the_environment_and_of_none_an_error():

@@ -38,8 +38,8 @@ def _specs(lanes: int, envs: int, mesh) -> dict:
         return jax.ShapeDtypeStruct((lanes, *shape), jnp.float32)
 
     replay = {"items": leaf(envs, 24, 3), "priorities": leaf(32), "index": leaf(), "empty": leaf(0)}
-    timestep = TimeStep(leaf(envs, 8), *[leaf(envs)] * 5, player=leaf(envs))
-    parts = SystemState(leaf(8, 16), replay, leaf(envs), timestep, {"plan": leaf(envs, 4)}, *[leaf()] * 3)
+    timestep = TimeStep(leaf(envs, 8), *[leaf(envs)] * 5, player=leaf(envs), steps=leaf(envs))
+    parts = SystemState(leaf(8, 16), replay, leaf(envs), timestep, {"plan": leaf(envs, 4)}, *[leaf()] * 2)
     places = distributed.layout(parts, mesh)
     return jax.tree.map(lambda place: [str(axis) for axis in place.spec], places)._asdict()
 

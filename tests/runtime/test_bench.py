@@ -13,7 +13,7 @@ from imaginax.types import SystemState
 from tests.runtime import toy_system
 
 SIZE = 32
-NOTHING = SystemState(*[np.zeros(())] * 8)
+NOTHING = SystemState(*[np.zeros(())] * 7)
 
 
 def test_every_program_of_a_system_is_measured(monkeypatch):
@@ -82,7 +82,7 @@ def test_learning_is_timed_alone_where_the_host_steps_the_environment():
     assert [(program.name, program.env_steps) for program in programs] == [("act", 0), ("learn learn", 0)]
     state = system.init(jax.random.key(0))._replace(replay=(jnp.float32(2.0), jnp.int32(2)))
     after, metrics = programs[1].function(state, jnp.int32(0))
-    assert after.learner.w > 0 and after.env_steps == 0 and set(metrics) == {"loss", "weight"}
+    assert after.learner.w > 0 and after.updates == 0 and set(metrics) == {"loss", "weight"}
 
 
 @pytest.mark.parametrize(("platform", "name"), [("cpu", "pets.json"), ("gpu", "pets_gpu.json")])

@@ -23,7 +23,7 @@ def eight():
 
 def test_the_learner_is_whole_and_replay_and_environments_are_split(eight):
     one, split = eight["layout"]["one"], ["None", "data"]
-    assert one["learner"] == one["key"] == one["env_steps"] == [], "whatever its sizes"
+    assert one["learner"] == one["key"] == one["updates"] == [], "whatever its sizes"
     assert one["replay"] == {"items": split, "priorities": [], "index": [], "empty": []}
     assert one["env"] == split and one["carry"] == {"plan": split}
     assert set(map(str, one["timestep"][:6])) == {str(split)}

@@ -44,7 +44,7 @@ def wander(env: Environment, *, env_steps: int = 10, updates: int = 4, update_ev
         state, timestep = vector.init(key_env)
         learner = {"push": jnp.zeros(()), "rows": jnp.zeros(40, jnp.int32), "at": jnp.zeros((), jnp.int32)}
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(learner, replay.init(), state, timestep, jnp.zeros(N), key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, jnp.zeros(N), key, zero)
 
     def act(learner, carry, timestep, key):
         carry = jnp.where(timestep.first, 0.0, carry) + 1.0  # steps in the episode
@@ -118,7 +118,8 @@ def test_both_drivers_run_the_same_program():
         expected._replace(env=expected.env._replace(inner=())),
     )
     assert_same([output._asdict() for output in outputs], [output._asdict() for output in truth])
-    assert state.env_steps.tolist() == [100, 100] and state.updates.tolist() == [8, 8]
+    steps = np.concatenate([output.env_steps for output in outputs], axis=1)
+    assert steps.tolist() == [[N] * 50] * LANES and state.updates.tolist() == [8, 8]
     assert sum(output.episodes for output in outputs).min() >= 10, "episodes have ended in every lane"
     discounts = plain(state.replay).experience.discount
     assert set(np.unique(discounts)) == {0.0, 1.0}, "some have terminated"
@@ -188,6 +189,18 @@ def test_evaluation_plays_fresh_episodes():
     assert_same(state, before)
     frames = evaluation.frames
     assert frames.shape[1:] == (4, 6, 3) and 2 <= len(frames) <= host_worlds.STEPS
+
+
+def test_evaluation_does_not_explore():
+    def still(learner, carry, timestep, key):
+        return carry, jnp.zeros((N, 1)), {}
+
+    system = wander(envs.make(f"gym:{host_worlds.SEEDED}"))._replace(exploit=still)
+    driver = HostDriver(system, LANES)
+    state, _ = driver.start(jax.random.split(jax.random.key(3), LANES))
+    evaluation = driver.evaluate(state, jax.random.split(jax.random.key(5), LANES), 1)
+    driver.close()
+    assert evaluation.returns.shape == (LANES, 4) and not evaluation.returns.any()
 
 
 def test_what_needs_more_than_the_host_offers_is_refused():

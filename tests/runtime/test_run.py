@@ -73,6 +73,23 @@ def test_every_chunk_learns_and_then_acts(whole):
     assert summary["return_per_chunk"] == [[row["episode_return"] for row in table]]
 
 
+def test_steps_are_counted_beyond_32_bits(tmp_path):
+    """2^30 steps of the environment a decision, five decisions a chunk; also by a run that goes on."""
+
+    def held(state, action, key):
+        state, timestep = vector.step(state, action, key)
+        return state, timestep._replace(steps=timestep.steps * 2**30)
+
+    for chunks in (1, 3):
+        system = toy_system.make(ToyConfig(chunks=chunks))
+        vector = system.environment
+        system = system._replace(environment=vector._replace(step=held))
+        summary = train(system, logdir=tmp_path, stream=io.StringIO(), override_config=True)
+    counted = [5 * 2**30 * chunk for chunk in (1, 2, 3, 4)]
+    assert [row["env_steps"] for row in rows(tmp_path)] == counted == summary["env_steps_per_chunk"]
+    assert summary["env_steps"] == 20 * 2**30
+
+
 def test_the_summary_and_the_files(whole):
     logdir, summary = whole
     assert read_json(logdir / "summary.json") == json.loads(json.dumps(summary))

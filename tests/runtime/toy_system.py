@@ -125,7 +125,7 @@ def make(config: ToyConfig) -> System:
         state, timestep = vector.init(key_env)
         learner = Learner(jnp.zeros(()), jnp.ones((config.width, 0, 2)), key_learner)
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(learner, replay.init(), state, timestep, {}, key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, {}, key, zero)
 
     def act(learner, carry, timestep, key):
         return carry, jnp.full((1, 1), learner.w), {}

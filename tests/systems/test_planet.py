@@ -108,6 +108,16 @@ def test_exploration_is_normal_around_the_plan_and_within_bounds():
     np.testing.assert_allclose((action == 1.0).mean(), 0.0478, atol=0.015)  # beyond 5/3 deviations
 
 
+def test_held_actions_count_every_step_of_the_environment():
+    """An episode of 20 steps in decisions of eight: 8 + 8 + 4 in both environments; the reset is none."""
+    system = planet.make(dataclasses.replace(SMALL, action_repeat=8, sequence=4))
+    stage = system.schedule[0]
+    assert stage.env_steps == 4
+    chunk = jax.jit(make_chunk(system, stage))
+    output = chunk(jax.jit(system.init)(jax.random.key(0)), jnp.int32(0))[1]
+    np.testing.assert_array_equal(output.env_steps, [16, 16, 8, 0])
+
+
 def test_images_are_seen_and_kept_in_bytes():
     pytest.importorskip("mujoco")
     system = planet.make(planet.preset("laptop", "control_cartpole_balance"))

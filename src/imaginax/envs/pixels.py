@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -12,30 +13,32 @@ from imaginax.types import Box, ConfigError, Environment, State, TimeStep
 
 
 def pixels(env: Environment, size: int | None = None) -> Environment:
-    """The environment whose observation is its image.
+    """The environment whose observation is its image: the one that it observes, or else draws.
 
     Apply it outside of what resets the environment, so that each step draws one image.
 
     Args:
-        env: with a `render` that can be compiled.
-        size: pixels of the shorter side, default as drawn; of fewer each is the mean of a square.
+        env: that observes an image, or can be drawn; in JAX, with a `render` that can be compiled.
+        size: pixels of the shorter side, default as drawn; of fewer each is the mean of a square. Images
+            from outside of JAX are fitted into a square of this size.
 
     Raises:
-        ConfigError: if it cannot draw itself, or the size does not divide that of its image.
+        ConfigError: if it has no image, or the size does not divide that of an image in JAX.
     """
-    if env.render is None:
-        raise ConfigError(f"env {env.spec.name} has no image to observe")
-    state, _ = jax.eval_shape(env.init, jax.random.key(0))
-    height, width, channels = jax.eval_shape(env.render, state).shape
+    if env.host is not None:
+        host = env.host.pixels(size)
+        spec = dataclasses.replace(env.spec, observation=host.spec.observation)
+        return env._replace(spec=spec, init=host.init, host=host, reward=None, features=None)
+    draw = _observed if env.spec.observation.dtype == jnp.uint8 else _drawn(env)
+    height, width, channels = jax.eval_shape(lambda key: draw(*env.init(key)), jax.random.key(0)).shape
     square, rest = divmod(min(height, width), size or min(height, width))
     if rest or height % square or width % square:
         raise ConfigError(f"image ({size}) must divide {height} x {width}, the image of {env.spec.name}")
     shape = (height // square, width // square, channels)
-    draw = env.render
 
     def seen(pair: tuple[State, TimeStep]) -> tuple[State, TimeStep]:
         state, timestep = pair
-        return state, timestep._replace(observation=shrunk(draw(state), square))
+        return state, timestep._replace(observation=shrunk(draw(state, timestep), square))
 
     def init(key: Array) -> tuple[State, TimeStep]:
         return seen(env.init(key))
@@ -45,6 +48,17 @@ def pixels(env: Environment, size: int | None = None) -> Environment:
 
     spec = dataclasses.replace(env.spec, observation=Box(shape, 0.0, 255.0, jnp.dtype("uint8")))
     return env._replace(spec=spec, init=init, step=step, reward=None, features=None)
+
+
+def _observed(state: State, timestep: TimeStep) -> UInt8[Array, "H W C"]:
+    return timestep.observation
+
+
+def _drawn(env: Environment) -> Callable[[State, TimeStep], UInt8[Array, "H W C"]]:
+    render = env.render
+    if render is None:
+        raise ConfigError(f"env {env.spec.name} has no image to observe: it cannot be drawn")
+    return lambda state, timestep: render(state)
 
 
 def shrunk(image: UInt8[Array, "H W C"], square: int) -> UInt8[Array, "h w C"]:

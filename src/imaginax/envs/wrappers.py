@@ -102,7 +102,11 @@ def action_repeat(env: Environment, repeats: int) -> Environment:
 def _step_again(env: Environment, action: Array, carry: tuple[State, TimeStep], key: Array):
     state, timestep = carry
     state, new = env.step(state, action, key)
-    new = new._replace(reward=timestep.reward + new.reward, discount=timestep.discount * new.discount)
+    new = new._replace(
+        reward=timestep.reward + new.reward,
+        discount=timestep.discount * new.discount,
+        steps=timestep.steps + new.steps,
+    )
     return _where(timestep.last, carry, strong((state, new))), None
 
 
@@ -132,7 +136,10 @@ def unit_actions(env: Environment) -> Environment:
         return env.reward(observation, middle + half * action, following)
 
     spec = dataclasses.replace(env.spec, action=Box(space.shape, -1.0, 1.0))
-    return env._replace(spec=spec, step=step, reward=env.reward and stretched, expected_reward=None)
+    host = env.host and env.host.unit_actions()
+    return env._replace(
+        spec=spec, step=step, reward=env.reward and stretched, expected_reward=None, host=host
+    )
 
 
 def auto_reset(env: Environment) -> Environment:
@@ -173,8 +180,10 @@ def reset_in_turn(env: Environment) -> Environment:
     """Starts a new episode in the step after the one that ended one; that step ignores its action.
 
     Every observation of an episode, its last one too, is thus `observation` of some time step, as latent
-    models need it that learn from sequences, and none is made twice. It costs one step an episode.
+    models need it that learn from sequences, and none is made twice. It costs one time step an episode.
     """
+    if env.host is not None:
+        return env._replace(host=env.host.in_turn())
 
     def init(key: Array) -> tuple[TurnState, TimeStep]:
         state, timestep = strong(env.init(key))
@@ -184,7 +193,8 @@ def reset_in_turn(env: Environment) -> Environment:
         key_step, key_reset = jax.random.split(key)
         going, fresh = strong((env.step(state.inner, action, key_step), env.init(key_reset)))
         inner, timestep = _where(state.ended, fresh, going)
-        return TurnState(inner, timestep.last), timestep._replace(first=state.ended)
+        steps = jnp.where(state.ended, 0, timestep.steps)
+        return TurnState(inner, timestep.last), timestep._replace(first=state.ended, steps=steps)
 
     return env._replace(init=init, step=step, render=_render_inner(env))
 

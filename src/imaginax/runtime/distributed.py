@@ -192,7 +192,7 @@ def by_lane(lanes: int, mesh: Mesh | AbstractMesh) -> bool:
 
 def layout(shapes: SystemState, mesh: Mesh | AbstractMesh) -> SystemState:
     """Where each array of the state of all lanes [S, ...] lives: a NamedSharding for every leaf."""
-    if by_lane(shapes.env_steps.shape[0], mesh):
+    if by_lane(shapes.updates.shape[0], mesh):
         return jax.tree.map(lambda leaf: NamedSharding(mesh, PartitionSpec(AXIS)), shapes)
 
     environments = shapes.timestep.last.shape[1]

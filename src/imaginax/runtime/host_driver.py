@@ -71,17 +71,15 @@ class HostDriver:
         return state._replace(timestep=self._begin(state.env.inner)), program.seconds
 
     def resume(self, state: PyTree) -> PyTree:
-        between = state.timestep.first
+        between = jnp.logical_or(state.timestep.first, state.timestep.last)
         inner = state.env.inner
         inner = inner._replace(episode=inner.episode + ~between)
-        begun = self._begin(inner)
-        kept = jax.tree.map(partial(_where, between), state.timestep, begun)
         env = state.env._replace(
             inner=inner,
             running_return=state.env.running_return * between,
             running_length=state.env.running_length * between,
         )
-        return state._replace(env=env, timestep=kept._replace(observation=begun.observation))
+        return state._replace(env=env, timestep=self._begin(inner, after=state.timestep))
 
     def chunk(self, stage: Stage, state: PyTree) -> Compiled:
         programs = self._compile(stage, state)
@@ -102,12 +100,22 @@ class HostDriver:
             self._vector.close()
             self._vector = None
 
-    def _begin(self, inner: Any) -> TimeStep:
-        """The first time steps [S, N, ...] of the episodes that the states of the environments name."""
+    def _begin(self, inner: Any, *, after: TimeStep | None = None) -> TimeStep:
+        """The time steps [S, N, ...] with which the episodes begin that the environments' states name.
+
+        Args:
+            inner: states of the environments.
+            after: time steps of an interrupted run, which goes on.
+        """
         vector = self._vector or self._open(inner.seed.size)
         self._vector = vector
         seeds, episodes = (np.asarray(leaf).reshape(-1) for leaf in inner)
-        return jax.device_put(_by_lane(vector.reset(seeds, episodes), inner.seed.shape))
+        if after is None:
+            begun = vector.reset(seeds, episodes)
+        else:
+            flat = jax.tree.map(lambda leaf: np.asarray(leaf).reshape(-1, *leaf.shape[2:]), after)
+            begun = vector.resume(flat, seeds, episodes)
+        return jax.device_put(_by_lane(begun, inner.seed.shape))
 
     def _compile(self, stage: Stage, state: SystemState) -> Programs:
         system, tally = self._system, _no_episodes(self._seeds)
@@ -177,6 +185,7 @@ class _Work:
         self._tally = _no_episodes(state.updates.size)
         self._decision: loop.Decision | None = None
         self._unstored: tuple[loop.Decision, TimeStep] | None = None
+        self._env_steps: list[np.ndarray] = []
 
     def decide(self) -> np.ndarray:
         """Actions [S, N, ...]."""
@@ -187,6 +196,7 @@ class _Work:
     def receive(self, timestep: TimeStep) -> None:
         """Takes the environments' answer to the newest decision."""
         assert self._decision is not None
+        self._env_steps.append(np.sum(np.asarray(timestep.steps), axis=-1))
         timestep = jax.device_put(timestep)
         self._unstored = self._decision, timestep
         self._mind = self._mind._replace(timestep=timestep)
@@ -209,14 +219,14 @@ class _Work:
 
     def state(self) -> SystemState:
         body = self._body
-        return self._mind._replace(
-            replay=self._replay, env=body.env, env_steps=body.env_steps, updates=self._updates
-        )
+        return self._mind._replace(replay=self._replay, env=body.env, updates=self._updates)
 
     def output(self) -> loop.ChunkOutput:
         episodes, total = self._tally
         finite = {name: jax.vmap(_all_finite)(value) for name, value in self._metrics.items()}
-        return loop.ChunkOutput(self._metrics, episodes, total / jnp.maximum(episodes, 1), finite)
+        env_steps = jnp.asarray(np.stack(self._env_steps, axis=-1))
+        mean = total / jnp.maximum(episodes, 1)
+        return loop.ChunkOutput(self._metrics, episodes, mean, env_steps, finite)
 
 
 # ------------------------------------------- one lane, compiled for all
@@ -256,7 +266,7 @@ def _learn(
 
 def _mind(state: SystemState) -> SystemState:
     """What deciding uses; the rest is empty, so that replay does not pass through a program for nothing."""
-    return state._replace(replay=(), env=(), env_steps=(), updates=())
+    return state._replace(replay=(), env=(), updates=())
 
 
 def _body(state: SystemState) -> SystemState:
@@ -275,8 +285,3 @@ def _all_finite(value: Array) -> Array:
 def _by_lane(timestep: TimeStep, lanes: tuple[int, ...]) -> TimeStep:
     """Time steps [S N, ...] as [S, N, ...]."""
     return jax.tree.map(lambda leaf: leaf.reshape(*lanes, *leaf.shape[1:]), timestep)
-
-
-def _where(condition: Array, chosen: Array, otherwise: Array) -> Array:
-    """A choice for every environment [S, N] between leaves [S, N, ...]."""
-    return jnp.where(condition.reshape(*condition.shape, *[1] * (chosen.ndim - 2)), chosen, otherwise)

@@ -21,7 +21,7 @@ _LARGEST = 320  # pixels along a side of a frame that is kept
 def evaluate(
     system: System, state: SystemState, keys: Key[Array, "S"], vector: HostVector, *, episodes: int = 1
 ) -> Evaluation:
-    """Episodes of `system.act` with the learners of `state`, N at a time in each of S lanes.
+    """Episodes of the learners of `state`, without exploration, N at a time in each of S lanes.
 
     Args:
         system: its config may ask for more episodes, as `eval_episodes`.
@@ -48,7 +48,7 @@ def evaluate(
 
 def _act(system: System, learner: PyTree, carry: PyTree, timestep: PyTree, key: Array):
     key, key_act = jax.random.split(key)
-    carry, action, _ = system.act(learner, carry, timestep, key_act)
+    carry, action, _ = (system.exploit or system.act)(learner, carry, timestep, key_act)
     return carry, key, action
 
 
@@ -68,7 +68,7 @@ def _portion(
     returns, running = np.zeros(seeds.size, np.float32), np.ones(seeds.size, bool)
     for _ in range(max_steps):
         if running[0] and (frame := vector.render()) is not None:
-            frames.append(_small(frame))
+            frames += [_small(frame)] if not frames or _small(frame).shape == frames[0].shape else []
         given = jax.tree.map(lambda leaf: leaf.reshape(*lanes, *leaf.shape[1:]), timestep)
         carry, keys, action = act.call(learner, carry, given, keys)
         vector.send(np.asarray(action).reshape(-1, *action.shape[2:]))

@@ -29,12 +29,14 @@ class ChunkOutput(NamedTuple):
         metrics: of the last update; zeros in a chunk without one.
         episodes: number of episodes that ended in the chunk.
         episode_return: their mean undiscounted return; 0 if none ended.
+        env_steps: steps of the environments in each of the chunk's T decisions; their sum may need 64 bits.
         finite: False where a metric of learning is NaN or infinite.
     """
 
     metrics: Metrics
     episodes: Int[Array, ""]
     episode_return: Float[Array, ""]
+    env_steps: Int[Array, "T"]
     finite: dict[str, Array]
 
 
@@ -70,11 +72,11 @@ def make_chunk(system: System, stage: Stage) -> Chunk:
         metrics = {}
         if stage.updates:
             state, metrics = _when(index % stage.update_every == 0, update, stage.updates, state)
-        state, (last, returns) = jax.lax.scan(act, state, length=stage.env_steps)
+        state, (last, returns, env_steps) = jax.lax.scan(act, state, length=stage.env_steps)
         episodes = jnp.sum(last)
         mean_return = jnp.sum(jnp.where(last, returns, 0.0)) / jnp.maximum(episodes, 1)
         finite = {name: jnp.isfinite(value).all() for name, value in metrics.items()}
-        return state, ChunkOutput(metrics, episodes, mean_return, finite)
+        return state, ChunkOutput(metrics, episodes, mean_return, env_steps, finite)
 
     return chunk
 
@@ -92,12 +94,16 @@ def _when(condition: Array, update, updates: int, state: SystemState) -> tuple[S
 
 
 def _env_step(system: System, stage: Stage, state: SystemState):
-    """One step of every environment: act, step, remember. Emits (episode ended, its return), [N]."""
+    """One decision in every environment: act, step, remember.
+
+    Emits (episode ended, its return), [N], and the steps of all environments together.
+    """
     state, decision = decide(system, stage, state)
     with jax.named_scope("environment"):
         env, timestep = system.environment.step(state.env, decision.action, decision.key)
     state = remember(system, state, decision, env, timestep)
-    return state, (timestep.last, env.finished_return)
+    env_steps = jnp.sum(jnp.broadcast_to(timestep.steps, timestep.last.shape))
+    return state, (timestep.last, env.finished_return, env_steps)
 
 
 @jax.named_scope("act")
@@ -127,5 +133,4 @@ def remember(
         replay=system.replay.add(state.replay, item),
         env=env,
         timestep=timestep,
-        env_steps=state.env_steps + timestep.last.size,
     )

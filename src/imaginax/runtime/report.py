@@ -27,7 +27,7 @@ class History:
         step: chunks of all stages that are done, which also numbers checkpoints and rows of metrics.
         wall_s: seconds of running, saving and logging.
         compile_s: seconds of tracing and compiling.
-        env_steps: after each chunk, of one seed.
+        env_steps: steps of the environments (not decisions or resets) after each chunk, of one seed.
         returns: mean return of the episodes that ended in each chunk, one list of seeds a chunk; None
             for a seed in which none ended.
     """

@@ -326,7 +326,7 @@ class Run:
         returns = np.where(output.episodes > 0, output.episode_return, np.nan)
         before = history.env_steps[-1] if history.env_steps else 0
         history.chunk, history.step = history.chunk + 1, history.step + 1
-        history.env_steps.append(int(distributed.fetch(self.state.env_steps)[0]))
+        history.env_steps.append(before + int(output.env_steps[0].sum(dtype=np.int64)))
         history.returns.append([None if np.isnan(value) else float(value) for value in returns])
         self._count_time()
         learning = {name: np.asarray(values) for name, values in output.metrics.items()} if learned else {}

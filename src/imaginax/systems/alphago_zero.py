@@ -116,7 +116,7 @@ def make(config: AlphaGoZeroConfig) -> System:
         known = giving_up.start(config.resignation, config.environments)
         zero = jnp.zeros((), jnp.int32)
         carry = Carry(self_play.init(config.environments), known, zero)
-        return SystemState(champion, replay.init(), state, timestep, carry, key, zero, zero)
+        return SystemState(champion, replay.init(), state, timestep, carry, key, zero)
 
     def player(simulations: int | None = None) -> Player:
         return parts.player(simulations, lambda champion: champion.best)

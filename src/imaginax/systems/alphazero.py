@@ -57,7 +57,7 @@ def make(config: AlphaZeroConfig) -> System:
         learner = init_learner(parts.network, config.optimiser, key_network)
         state, timestep = vector.init(key_env)
         carry, zero = self_play.init(config.environments), jnp.zeros((), jnp.int32)
-        return SystemState(learner, replay.init(), state, timestep, carry, key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, carry, key, zero)
 
     def act(learner, carry, timestep, key):
         return self_play.act(learner.variables, carry, timestep, key)

@@ -114,7 +114,7 @@ def make(config: GPMPCConfig) -> System:
         key, key_env = jax.random.split(key)
         state, timestep = vector.init(key_env)
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(start(), replay.init(), state, timestep, begin(1), key, zero, zero)
+        return SystemState(start(), replay.init(), state, timestep, begin(1), key, zero)
 
     def learn(learner, memory, key):
         return fit(config.fit, learner, transitions(task, env.limits, *replay.data(memory)), key)

@@ -169,7 +169,7 @@ def make(config: GPDMSystemConfig) -> System:
         learner = _learner(params, data(pieces=False))
         state, timestep = vector.init(key_env)
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(learner, replay.init(), state, timestep, (), key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, (), key, zero)
 
     def evaluate(state: SystemState, key):
         return run_episodes(env, _act, lambda episodes: (), state.learner, key, episodes=1)

@@ -75,7 +75,7 @@ def make(config: MpcConfig) -> System:
     def init(key) -> SystemState:
         state, timestep = vector.init(key)
         zero = jnp.zeros((), jnp.int32)
-        return SystemState((), replay.init(), state, timestep, planner.init(1), key, zero, zero)
+        return SystemState((), replay.init(), state, timestep, planner.init(1), key, zero)
 
     def evaluate(state: SystemState, key):
         return run_episodes(env, act, planner.init, state.learner, key, episodes=config.eval_episodes)

@@ -85,7 +85,7 @@ def make(config: PetsConfig) -> System:
         state, timestep = vector.init(key_env)
         learner = EnsembleLearner(params, optimiser.init(params.network))
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero)
 
     def learn(learner, memory, key):
         items, count = replay.data(memory)
@@ -211,6 +211,7 @@ ENTRY = SystemEntry(
         "gpmpc_double_pendulum",
         "diagnostic_bandit",
         "diagnostic_lqr",
+        "gym:Pendulum-v1",
     ),
     make=make,
     reaches=-3.0,  # the optimum of the LQR task is -1.65 on average, doing nothing gets -8.4

@@ -138,7 +138,7 @@ def make(config: PILCOConfig) -> System:
         policy = draw(Gaussian(features.mean, features.covariance), _FIRST_SIZE, key_policy)
         learner = Learner(first_learner(task, capacity, config.inducing), policy)
         zero = jnp.zeros((), jnp.int32)
-        return SystemState(learner, replay.init(), state, timestep, (), key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, (), key, zero)
 
     def draw(features: Gaussian, size: float, key) -> Policy:
         return policies.random_policy(search.policy, key, features, task.space.shape[0], search.centres, size)

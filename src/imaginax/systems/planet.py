@@ -59,6 +59,7 @@ class PlaNetConfig:
     Attributes:
         env: name of the environment (`imaginax list`).
         action_repeat: steps of the environment for which every action is held.
+        episode_steps: steps of the environment after which an episode is truncated; 0 takes its own limit.
         image: height and width of what is seen; 0 takes the environment's own observation.
         environments: episodes that are collected side by side.
         seed_episodes: with random actions, before the first update; a multiple of `environments`.
@@ -80,6 +81,7 @@ class PlaNetConfig:
 
     env: str = "control_cartpole_swingup"
     action_repeat: int = 8
+    episode_steps: int = 0
     image: int = 64
     environments: int = 1
     seed_episodes: int = 5
@@ -100,7 +102,8 @@ class PlaNetConfig:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value, least = getattr(self, field.name), 0 if field.name in ("image", "memory") else 1
+            value = getattr(self, field.name)
+            least = 0 if field.name in ("image", "memory", "episode_steps") else 1
             if type(value) is int and not least <= value < 2**31:
                 raise ConfigError(f"{field.name} must be at least {least} and below 2^31, got {value}")
         for name in ("seed_episodes", "episodes"):
@@ -137,7 +140,8 @@ def make(config: PlaNetConfig) -> System:
     Raises:
         ConfigError: if the environment, the model and the planner do not fit together.
     """
-    env = reset_in_turn(unit_actions(envs.make(config.env, action_repeat=config.action_repeat)))
+    env = envs.make(config.env, max_steps=config.episode_steps or None, action_repeat=config.action_repeat)
+    env = reset_in_turn(unit_actions(env))
     env = pixels(env, config.image) if config.image else env
     model = latent_model(env.spec, config.model, config.objective)
     planner = make_planner(env.spec, model, config.planner)
@@ -156,7 +160,7 @@ def make(config: PlaNetConfig) -> System:
         state, timestep = vector.init(key_env)
         learner = Learner(params, optimiser.init(params), zero)
         carry = start(params, config.environments)
-        return SystemState(learner, replay.init(), state, timestep, carry, key, zero, zero)
+        return SystemState(learner, replay.init(), state, timestep, carry, key, zero)
 
     learn = make_learn(config, model, optimiser)
     act = partial(make_act, env, model, planner)
@@ -177,6 +181,7 @@ def make(config: PlaNetConfig) -> System:
         learn=lambda learner, memory, key: learn(learner, replay.data(memory), key),
         record=_record,
         evaluate=evaluate,
+        exploit=act(0.0),
         schedule=(
             Stage("random", seeds, steps, act=_explore(env)),
             Stage("planning", rounds, steps, updates=config.updates),
@@ -382,7 +387,7 @@ ENTRY = SystemEntry(
     config=PlaNetConfig,
     preset=preset,
     presets=("laptop", "gpu", "paper", "tiny"),
-    environments=tuple(PAPER),
+    environments=(*PAPER, "gym:Pendulum-v1"),
     make=make,
     reaches=-5.0,
 )

@@ -1,0 +1,84 @@
+"""Promise 10: a system that can act on an environment outside of JAX trains on one, by the same command."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from imaginax import cli
+from imaginax.runtime import run
+from imaginax.runtime.metrics import read_metrics
+from imaginax.runtime.run_directory import read_json, read_run
+from imaginax.types import System
+from tests.contract.processes import digest
+
+STRANGERS = ("gym:Pendulum-v1", "gym:CartPole-v1")  # continuous, discrete
+STEPS = 20  # of an episode
+SHORT = {
+    "trials": 2,
+    "trial_steps": STEPS,
+    "episode_steps": STEPS,
+    "episodes": 16,
+    "updates": 10,
+    "eval_episodes": 1,
+}
+
+
+def trains_or_refuses(entry, folder: Path, capsys, monkeypatch) -> dict[str, int]:
+    """Whoever names an environment of the host trains on it; the others refuse one in a line."""
+    known = [env for env in entry.environments if ":" in env]
+    for env in known:
+        _trains(entry, env, folder, monkeypatch)
+    for env in () if known else STRANGERS:
+        logdir = folder / env.rpartition(":")[2]
+        assert cli.main(["train", entry.name, "--preset", "tiny", "--env", env, "--logdir", str(logdir)]) == 2
+        complaint = capsys.readouterr().err.strip()
+        assert len(complaint.splitlines()) == 1 and "env" in complaint and env in complaint, complaint
+    return {"host environments": len(known), "refused": 0 if known else len(STRANGERS)}
+
+
+def _trains(entry, env: str, folder: Path, monkeypatch) -> None:
+    """A run that is stopped goes on bit for bit, and every step of the environments is counted."""
+    from gymnasium.envs.classic_control import PendulumEnv
+
+    config = entry.preset("tiny", env)
+    fields = {field.name for field in dataclasses.fields(config)}
+    system = entry.make(dataclasses.replace(config, **{k: v for k, v in SHORT.items() if k in fields}))
+    made, step = [], PendulumEnv.step
+    monkeypatch.setattr(PendulumEnv, "step", lambda env, action: made.append(0) or step(env, action))
+    summary = _run(system, folder / "whole", io.StringIO())
+    environments = _state(system, folder / "whole").timestep.last.size
+    evaluated = STEPS * environments  # one episode in each
+    assert summary["status"] == "finished" and len(made) == summary["env_steps"] + evaluated
+    assert _run(system, folder / "stopped", _Stopping())["status"] == "stopped"
+    again = _run(system, folder / "stopped", io.StringIO())
+    assert again["eval_return_per_seed"] == summary["eval_return_per_seed"]
+    assert _rows(folder / "stopped") == _rows(folder / "whole"), "the rows differ"
+    assert digest(_state(system, folder / "stopped")) == digest(_state(system, folder / "whole"))
+
+
+class _Stopping(io.StringIO):
+    """A stream that stops the run where its first chunk is told."""
+
+    def write(self, text: str) -> int:
+        if "1/" in text:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().write(text)
+
+
+def _run(system: System, logdir: Path, stream: io.StringIO) -> dict[str, Any]:
+    return run.train(system, logdir=logdir, preset="tiny", stream=stream)
+
+
+def _rows(logdir: Path) -> list[dict]:
+    return [row | {"wall_s": None} for row in read_metrics(logdir / "metrics.jsonl")]
+
+
+def _state(system: System, logdir: Path) -> Any:
+    directory, record = read_run(logdir)
+    assert read_json(directory.summary)["env"] == system.environment.spec.name
+    return run.reload(system, directory, record).state
