@@ -13,6 +13,7 @@ import pytest
 
 from imaginax import cli, systems
 from imaginax.types import ConfigError
+from tests.cli.terminals import terminal
 from tests.cli.toy_program import COMMAND, registered
 
 COMMANDS = ("train", "list", "eval", "play", "plot", "export", "bench")
@@ -60,6 +61,22 @@ def test_bad_input_is_one_line_and_two(argv, message, capsys):
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 1
     assert err.startswith("imaginax: ") and message in err
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "columns", "message"),
+    [
+        (["--chunk", "3"], 40, "unknown field --chunk; did you mean --chunks?"),
+        (["--chunks", "three"], 80, "--chunks: invalid literal"),
+        (["--fit.kind", "cubic"], 200, "invalid choice 'cubic' for argument '--fit.kind'"),
+    ],
+)
+def test_a_mistyped_field_is_one_line_on_a_terminal(words, columns, message):
+    with terminal([*COMMAND, "train", "toy", *words], columns=columns, FORCE_COLOR="1") as opened:
+        code, screen = opened.finish()
+    assert code == 2 and len(screen.splitlines()) == 1, screen
+    assert screen.startswith("imaginax: ") and message in screen
     assert os.listdir() == []
 
 
