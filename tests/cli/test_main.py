@@ -155,7 +155,7 @@ def test_the_registry_names_near_matches():
         systems.entry("pest")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_is_saved_and_zero(number):
     command = [*COMMAND, "train", "toy", "--logdir", "run", "--chunks", "100000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -163,5 +163,6 @@ def test_a_stopped_run_is_saved_and_zero(number):
         process.send_signal(number)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
+    assert "saving after this chunk; Ctrl-C again" in err
     assert "stopped and saved; the same command goes on from here" in out and "Traceback" not in err
     assert '"status": "stopped"' in Path("run/summary.json").read_text()

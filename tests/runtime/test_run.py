@@ -4,14 +4,14 @@ import io
 import json
 import os
 import signal
-import threading
+import time
 
 import imageio.v3 as iio
 import jax
 import numpy as np
 import pytest
 
-from imaginax.runtime import checkpoint, run
+from imaginax.runtime import checkpoint, report, run
 from imaginax.runtime.driver import first_state
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.metrics import read_metrics
@@ -120,6 +120,8 @@ class _TwiceInterrupted(Killer):
 
     def write(self, text):
         super().write(text)
+        if text.startswith(self.line):
+            time.sleep(0.6)  # sooner would be the same signal
         return super().write(text)
 
 
@@ -185,6 +187,44 @@ def test_a_logdir_that_cannot_be_written(tmp_path):
         go(tmp_path / "file" / "run")
 
 
+def test_pictures_may_fail_and_the_run_may_not(tmp_path, capsys, monkeypatch):
+    """What stands where folders should be, and an encoder with a fault of its own."""
+    (tmp_path / "figures").write_text("")
+    (tmp_path / "tensorboard").write_text("")
+    monkeypatch.setattr(report, "write_gif", lambda *_, **__: 1 / 0)
+    summary = go(tmp_path)
+    assert summary["status"] == "finished" and read_json(tmp_path / "summary.json")["env_steps"] == 25
+    events, curve, gif = capsys.readouterr().err.splitlines()
+    assert events == "no more events for TensorBoard: File exists"
+    assert curve.startswith("no figures/return.png: cannot write ")
+    assert gif == "no media/episode.gif: division by zero"
+    assert len(rows(tmp_path)) == LAST
+
+
+def test_a_summary_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "summary.json").mkdir()
+    with pytest.raises(RunError, match="cannot write .*summary.json: Is a directory"):
+        go(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_reported_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run, "enable_cache", lambda: None)
+    assert go(tmp_path)["status"] == "finished"
+    assert "compiled programs are not kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("unsaved", "evaluating", "line"),
+    [
+        (0, False, "saving after this chunk; Ctrl-C again stops at once and loses this chunk"),
+        (6, False, "stops at once and loses this chunk and the 6 before it since the last save"),
+        (0, True, "all is saved, the evaluation is finished first; Ctrl-C again stops at once and loses the"),
+    ],
+)
+def test_ctrl_c_says_what_a_second_one_loses(unsaved, evaluating, line):
+    assert line in run._of_interruption("SIGINT", unsaved, evaluating)
+
+
 def test_a_checkpoint_that_cannot_be_written_stops_the_run(tmp_path):
     go(tmp_path, stream=Killer("learn 2/4", signal.SIGTERM))
     (tmp_path / "checkpoints" / ".writing-5").write_text("in the way, and not a folder")
@@ -199,20 +239,6 @@ def test_impossible_seeds(options, tmp_path):
     with pytest.raises(ConfigError, match="seeds must be at least 1 and seed not negative"):
         go(tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
-
-
-def test_outside_of_the_main_thread_signals_are_left_alone():
-    before = signal.getsignal(signal.SIGINT)
-    seen = []
-
-    def work():
-        with run.interruptible() as event:
-            seen.append((event.is_set(), signal.getsignal(signal.SIGINT)))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [(False, before)]
 
 
 def test_snapshots_keep_the_learner_as_it_was(tmp_path):

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe, print_returns, seconds
+from imaginax.cli.terminal import (
+    Commands,
+    at_least,
+    complain,
+    describe,
+    print_returns,
+    printing_may_fail,
+    seconds,
+)
 
 _ABOUT = """Trains a system, saves as it goes, evaluates it at the end and draws its learning curve. The same
 command again goes on where the run stopped, also after a crash; with other settings it is refused, and says
@@ -95,6 +103,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     config = configs.parse(entry, preset, options.env, overrides)
     from imaginax.runtime import distributed
 
+    printing_may_fail()
     if options.processes > 1:
         return distributed.launch(options.processes, _without(options.words, "--processes"))
     distributed.initialise(devices=options.devices)

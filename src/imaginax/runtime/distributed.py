@@ -25,6 +25,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+from imaginax.runtime import interruption
 from imaginax.runtime.run_directory import RunError
 from imaginax.sharding import AXIS
 from imaginax.types import ConfigError, SystemState
@@ -84,7 +85,8 @@ def _on_cluster() -> bool:
 def launch(processes: int, words: Sequence[str]) -> int:
     """Runs a command line as `processes` processes of this machine, which find each other on loopback.
 
-    Ctrl-C and SIGTERM are handed on. If one of them fails the others are ended.
+    Ctrl-C, SIGTERM and SIGHUP are handed on; a terminal sends them to this process alone. If one of the
+    processes fails the others are ended.
 
     Args:
         processes: at least 2.
@@ -98,13 +100,16 @@ def launch(processes: int, words: Sequence[str]) -> int:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     command = [sys.executable, "-m", "imaginax.cli", *words]
     common = os.environ | {ADDRESS: address, PROCESSES: str(processes)}
-    children = [subprocess.Popen(command, env=common | {PROCESS: str(i)}) for i in range(processes)]
+    children = [
+        subprocess.Popen(command, env=common | {PROCESS: str(i)}, start_new_session=True)
+        for i in range(processes)
+    ]
 
     def forward(number, frame):
         for child in children:
             child.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, forward) for number in interruption.caught()}
     try:
         return _wait(children)
     finally:
