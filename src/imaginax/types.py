@@ -382,6 +382,7 @@ class System(NamedTuple):
     player:   simulations per move (None: the system's own) -> Player whose params are the learner, at its
               strongest; None for a system that plays no game
     float64:  its programs compute in 64 bits, environment included: `runtime.precision`
+    inputs:   files that it reads, as pairs (field of the configuration that names it, path)
     """
 
     name: str
@@ -396,3 +397,4 @@ class System(NamedTuple):
     schedule: tuple[Stage, ...]
     player: Callable[[int | None], Player] | None = None
     float64: bool = False
+    inputs: tuple[tuple[str, str], ...] = ()

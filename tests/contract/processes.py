@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import os
 import random
 import shutil
 import subprocess
@@ -23,6 +24,21 @@ from tests.contract.parallel import CHILD
 
 PATIENCE = 300.0  # seconds for a child on a busy machine
 OF_A_KIND = 4  # files that are damaged; the names of a kind differ in numbers alone
+# Where a run is started must not matter: how jax is set, the locale, the clock, the order of sets.
+ELSEWHERE = {
+    "JAX_ENABLE_X64": "1",
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "JAX_THREEFRY_PARTITIONABLE": "0",
+    "JAX_RANDOM_SEED_OFFSET": "7",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "PYTHONHASHSEED": "7",
+    "LC_ALL": "C",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONUTF8": "0",
+    "TZ": "Pacific/Chatham",
+    "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path),
+}
 UNDER_WAY = 2  # chunks whose checkpoints may still be on their way to disk
 
 
@@ -60,11 +76,19 @@ def words(name: str, logdir: Path) -> list[str]:
 
 
 def start(name: str, logdir: Path, *first: str) -> subprocess.Popen:
-    """A run in a process of its own; `first` are options of the child script."""
+    """A run in a process of its own, elsewhere; `first` are options of the child script."""
     plain = not first and not name.startswith("toy")
     program = ["-m", "imaginax.cli"] if plain else [str(CHILD), "cli", *first]
     command = [sys.executable, *program, *words(name, logdir)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | ELSEWHERE,
+        cwd=logdir.parent,
+        umask=0o077,
+    )
 
 
 def finish(child: subprocess.Popen) -> int:

@@ -43,8 +43,9 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Measures, prints and perhaps writes."""
     from imaginax import systems
     from imaginax.runtime import bench
-    from imaginax.runtime.precision import precision
+    from imaginax.runtime.precision import pin, precision
 
+    pin()
     if options.output:
         printing_may_fail()
     names = list(systems.SYSTEMS) if options.system == "all" else [options.system]

@@ -58,6 +58,9 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Lowers and writes, or compiles."""
+    from imaginax.runtime.precision import pin
+
+    pin()
     if options.report or not options.compile:
         printing_may_fail()
     if options.compile:

@@ -26,6 +26,7 @@ from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionS
 from jaxtyping import PyTree
 
 from imaginax.runtime import interruption
+from imaginax.runtime.precision import pin
 from imaginax.runtime.run_directory import RunError
 from imaginax.sharding import AXIS
 from imaginax.types import ConfigError, SystemState
@@ -40,7 +41,7 @@ ADDRESS, PROCESSES, PROCESS = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "J
 
 
 def initialise(devices: int | None = None) -> None:
-    """Joins the other processes of a cluster, if there is one. Call it before anything else uses jax.
+    """Pins jax's settings and joins the other processes, if there are any. Call it before all else uses jax.
 
     A cluster is recognised by `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`, by the
     variables of Slurm, Open MPI or a TPU pod, or by `IMAGINAX_CLUSTER=1`, which leaves the rest to jax.
@@ -52,6 +53,7 @@ def initialise(devices: int | None = None) -> None:
         ConfigError: if the devices cannot be shared out evenly.
         RunError: if the others cannot be reached.
     """
+    pin()
     if jax.distributed.is_initialized():
         return
     processes = int(os.environ.get(PROCESSES, 1))

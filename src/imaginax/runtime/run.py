@@ -151,8 +151,10 @@ def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> c
         record: its config.json.
 
     Raises:
+        ConfigError: if a file that the run reads is another now.
         CheckpointError: if there is none.
     """
+    run_directory.check_inputs(record)
     with precision(system):
         shapes = CompiledDriver(system, record["seeds"]).shapes()
         restored = checkpoint.restore(directory.checkpoints, shapes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -23,6 +24,7 @@ import jax
 
 import imaginax
 from imaginax.runtime import config as configs
+from imaginax.runtime.output import reason
 from imaginax.types import ConfigError, System
 
 if sys.platform != "win32":
@@ -83,13 +85,16 @@ class RunDirectory:
 def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> dict[str, Any]:
     """What config.json says of a run."""
     device = jax.devices()[0]
+    config = configs.to_json(system.config)
+    inputs = {field: _input(path) for field, path in system.inputs}
     return {
         "system": system.name,
         "env": system.environment.spec.name,
         "preset": preset,
         "seeds": seeds,
         "seed": seed,
-        "config": configs.to_json(system.config),
+        "config": config | {field: found["path"] for field, found in inputs.items()},
+        "inputs": inputs,
         "versions": {
             "imaginax": imaginax.__version__,
             "jax": metadata.version("jax"),
@@ -98,6 +103,27 @@ def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> di
         },
         "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
     }
+
+
+def _input(path: str) -> dict[str, str]:
+    """Where a file lies, from whichever folder, and what is in it."""
+    with open(path, "rb") as file:
+        return {"path": os.path.abspath(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def check_inputs(record: dict[str, Any]) -> None:
+    """Compares the files that a run reads with what they were when it began.
+
+    Raises:
+        ConfigError: naming one that is gone or changed.
+    """
+    for field, known in record.get("inputs", {}).items():
+        try:
+            found = _input(known["path"])
+        except OSError as error:
+            raise ConfigError(f"{field} {known['path']} cannot be read: {reason(error)}") from error
+        if found["sha256"] != known["sha256"]:
+            raise ConfigError(f"{field} {known['path']} is not the file that the run began with")
 
 
 def open_run(logdir: Path | str, record: dict[str, Any], *, override_config: bool = False) -> RunDirectory:
@@ -180,9 +206,17 @@ def read_run(logdir: Path | str) -> tuple[RunDirectory, dict[str, Any]]:
 
 def _changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Differences that make it another run; versions and devices may change under a run."""
-    decisive = ("system", "env", "seeds", "seed", "config")
-    before, after = ({name: record.get(name) for name in decisive} for record in (old, new))
+    before, after = _decisive(old), _decisive(new)
     return configs.differences(before, after)
+
+
+def _decisive(record: dict[str, Any]) -> dict[str, Any]:
+    """What makes a run that run. A file is known by its content: it may have been moved."""
+    names = ("system", "env", "seeds", "seed", "config")
+    decisive = {name: record.get(name) for name in names}
+    for field, found in record.get("inputs", {}).items():
+        decisive["config"] = decisive["config"] | {field: f"file of sha256 {found['sha256'][:12]}"}
+    return decisive
 
 
 def read_json(path: Path) -> dict[str, Any]:

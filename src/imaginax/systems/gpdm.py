@@ -117,15 +117,20 @@ def _prepared(motion: str, skeleton: str, frames: int, every: int) -> tuple[moca
 
 def _read(motion: str, skeleton: str) -> tuple[mocap.Skeleton, mocap.Motion]:
     try:
-        near = sorted(Path(motion).parent.glob("*.asf"))
-        if not skeleton and len(near) != 1:
-            raise ConfigError(f"skeleton must be given: {len(near)} .asf files lie beside motion {motion!r}")
-        body = asf.read(skeleton or near[0])
+        body = asf.read(_skeleton(motion, skeleton))
         return body, amc.read(motion, body)
     except OSError as error:
         raise ConfigError(f"motion {motion!r} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise ConfigError(f"motion {motion!r} with skeleton {skeleton!r}: {error}") from error
+
+
+def _skeleton(motion: str, skeleton: str) -> str:
+    """The path of the skeleton: as it is given, or the only one beside the motion."""
+    near = sorted(Path(motion).parent.glob("*.asf"))
+    if not skeleton and len(near) != 1:
+        raise ConfigError(f"skeleton must be given: {len(near)} .asf files lie beside motion {motion!r}")
+    return skeleton or str(near[0])
 
 
 def environment(config: GPDMSystemConfig) -> tuple[Environment, mocap.Prepared]:
@@ -176,8 +181,23 @@ def make(config: GPDMSystemConfig) -> System:
     learn = schedule[-1].learn
     assert learn is not None
     return System(
-        "gpdm", config, vector, replay, init, _act, learn, _record, evaluate, schedule, float64=True
+        "gpdm",
+        config,
+        vector,
+        replay,
+        init,
+        _act,
+        learn,
+        _record,
+        evaluate,
+        schedule,
+        float64=True,
+        inputs=_inputs(config.motion, config.skeleton),
     )
+
+
+def _inputs(motion: str, skeleton: str) -> tuple[tuple[str, str], ...]:
+    return (("motion", motion), ("skeleton", _skeleton(motion, skeleton))) if motion else ()
 
 
 def _schedule(config: GPDMSystemConfig, data: Callable[..., MotionData], length: int) -> tuple[Stage, ...]:
