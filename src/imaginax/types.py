@@ -325,13 +325,14 @@ class Replay(NamedTuple):
 
     init: () -> replay state
     add:  (state, batch of items [N, ...]) -> state
-    data: state -> what is kept, as the system's `learn` reads it; of `item_replay`, (items [capacity, ...],
-          count []), of which the first `count` rows are filled
+    data: state -> what is kept, as `learn` reads it; of `item_replay`, (items [capacity, ...], count [])
+    lengthen: state of one of smaller capacity -> state
     """
 
     init: Callable[[], PyTree]
     add: Callable[[PyTree, PyTree], PyTree]
     data: Callable[[PyTree], Any]
+    lengthen: Callable[[PyTree], PyTree] = lambda state: state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -379,8 +380,7 @@ class System(NamedTuple):
     learn:    (learner, replay state, key) -> (learner, metrics)
     record:   (timestep, action, next timestep, extras) -> the item [N, ...] that replay stores
     evaluate: (state, key) -> Episodes
-    player:   simulations per move (None: the system's own) -> Player whose params are the learner, at its
-              strongest; None for a system that plays no game
+    player:   simulations a move (None: its own) -> Player whose params are the learner; None without a game
     float64:  its programs compute in 64 bits, environment included: `runtime.precision`
     inputs:   files that it reads, as pairs (field of the configuration that names it, path)
     """

@@ -174,11 +174,32 @@ def test_other_settings_are_refused_with_the_difference(whole, tmp_path):
     with pytest.raises(ConfigError, match=r"seeds: 1 -> 2; config.fit.rate: 0.1 -> 0.2\).*--override-config"):
         go(tmp_path, seeds=2, config=ToyConfig(fit=FitConfig(rate=0.2)))
     assert (tmp_path / "config.json").read_text() == before
-    longer = go(tmp_path, chunks=6, override_config=True)
-    assert longer["env_steps"] == 35 and read_json(tmp_path / "config.json")["config"]["chunks"] == 6
+    other = go(tmp_path, config=ToyConfig(chunks=6, fit=FitConfig(rate=0.2)), override_config=True)
+    assert other["env_steps"] == 35 and read_json(tmp_path / "config.json")["config"]["chunks"] == 6
     assert rows(tmp_path)[:5] == rows(whole[0])
     with pytest.raises(RunError, match=r"checkpoint .* is of another state: .*room is float32\[1, 3, 0, 2\]"):
-        go(tmp_path, config=ToyConfig(width=4), override_config=True)
+        go(tmp_path, config=ToyConfig(chunks=9, width=4), override_config=True)
+
+
+@pytest.mark.parametrize("stopped", [None, "learn 2/4"])
+def test_a_longer_run_goes_on_as_if_it_had_been_long_from_the_start(tmp_path, capsys, stopped):
+    """Finished or stopped, it joins its own rows, curve and state, bit for bit."""
+    asked = go(tmp_path / "long", chunks=7)
+    first = go(tmp_path / "run", stream=Killer(stopped, signal.SIGTERM) if stopped else None)
+    assert first["status"] == ("stopped" if stopped else "finished")
+    capsys.readouterr()
+    grown = go(tmp_path / "run", chunks=7)
+    assert capsys.readouterr().err == "goes on with chunks 4 -> 7\n"
+    assert rows(tmp_path / "run") == rows(tmp_path / "long")
+    assert last_arrays(tmp_path / "run", 8) == last_arrays(tmp_path / "long", 8)
+    for name in ("return_per_chunk", "env_steps_per_chunk", "eval_return_per_seed", "env_steps"):
+        assert grown[name] == asked[name]
+    assert read_json(tmp_path / "run" / "config.json")["config"]["chunks"] == 7
+    again = go(tmp_path / "run", chunks=7)
+    assert again["eval_return_per_seed"] == grown["eval_return_per_seed"]
+    assert "this run is finished, and is evaluated again: more chunks would go on" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"holds a run of chunks 7 already, which cannot become one of 4"):
+        go(tmp_path / "run")
 
 
 def test_a_logdir_that_cannot_be_written(tmp_path):

@@ -37,8 +37,8 @@ def test_config_json_tells_everything(tmp_path, record):
 def test_another_run_is_refused_unless_it_is_wanted(tmp_path, record):
     open_run(tmp_path, record)
     open_run(tmp_path, record | {"versions": {"jax": "later"}, "device": {}, "preset": None})
-    other = record | {"seed": 8, "config": record["config"] | {"chunks": 9}}
-    with pytest.raises(ConfigError, match=r"\(seed: 7 -> 8; config.chunks: 4 -> 9\)"):
+    other = record | {"seed": 8, "config": record["config"] | {"width": 9}}
+    with pytest.raises(ConfigError, match=r"\(seed: 7 -> 8; config.width: 3 -> 9\)"):
         open_run(tmp_path, other)
     open_run(tmp_path, other, override_config=True)
     assert read_run(tmp_path)[1]["seed"] == 8

@@ -32,6 +32,8 @@ class History:
         env_steps: after each chunk, of one seed.
         returns: mean return of the episodes that ended in each chunk, one list of seeds a chunk; None
             for a seed in which none ended.
+        lengths: the settings that said how long the run was (`runtime.lengthening`).
+        settings: `run_directory.fingerprint` of all others.
     """
 
     stage: int = 0
@@ -41,6 +43,8 @@ class History:
     compile_s: float = 0.0
     env_steps: list[int] = dataclasses.field(default_factory=list)
     returns: list[list[float | None]] = dataclasses.field(default_factory=list)
+    lengths: dict[str, int] = dataclasses.field(default_factory=dict)
+    settings: str = ""
 
     def per_seed(self) -> Float[np.ndarray, "S T"]:
         """Returns of each seed after each of T chunks; NaN where no episode ended."""

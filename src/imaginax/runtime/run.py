@@ -22,7 +22,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree
 
-from imaginax.runtime import checkpoint, distributed, memory, progress, report, run_directory
+from imaginax.runtime import checkpoint, distributed, lengthening, memory, progress, report, run_directory
 from imaginax.runtime.compilation import enable_cache
 from imaginax.runtime.driver import CompiledDriver, Driver, make_driver
 from imaginax.runtime.interruption import interruptible
@@ -157,7 +157,7 @@ def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> c
     run_directory.check_inputs(record)
     with precision(system):
         shapes = CompiledDriver(system, record["seeds"]).shapes()
-        restored = checkpoint.restore(directory.checkpoints, shapes)
+        restored = lengthening.restore(system, directory.checkpoints, shapes, lane_keys(record)[0])
     if restored is None:
         raise checkpoint.CheckpointError(f"{directory.path} holds no checkpoint yet")
     return restored
@@ -261,18 +261,36 @@ class Run:
 
     def _begin(self, record: dict[str, Any]) -> None:
         """Loads the newest valid checkpoint, or initialises every lane."""
-        restored = checkpoint.restore(self._directory.checkpoints, self._driver.shapes())
+        restored = lengthening.restore(
+            self._system, self._directory.checkpoints, self._driver.shapes(), lane_keys(record)[0]
+        )
         if restored:
             for fault in restored.skipped:
                 self._display.note(f"skipped: {fault}")
             self.state = self._driver.resume(restored.state)
             self.history = report.History(**restored.progress)
             self._saved_step = restored.step
+            self._say_length()
         else:
             self._display.doing("compiling the start")
             self.state, seconds = self._driver.start(lane_keys(record)[0])
             self.history.compile_s += seconds
+        self.history.lengths = run_directory.lengths(self._system.config)
+        self.history.settings = run_directory.fingerprint(self._system)
         self._saved_at = self._mark = time.monotonic()
+
+    def _say_length(self) -> None:
+        """Says that a run has become longer, or has come to its end before."""
+        lengths, before = run_directory.lengths(self._system.config), self.history.lengths
+        history, schedule = self.history, self._system.schedule
+        longer = [
+            f"{name} {before[name]} -> {now}" for name, now in lengths.items() if before.get(name, now) != now
+        ]
+        if longer:
+            self._display.note(f"goes on with {', '.join(longer)}")
+        elif history.stage == len(schedule) - 1 and history.chunk >= schedule[-1].chunks:
+            more = f": more {' or '.join(lengths)} would go on with it" if lengths else ""
+            self._display.note(f"this run is finished, and is evaluated again{more}")
 
     def _logger(self) -> contextlib.AbstractContextManager[Logger | None]:
         """What writes metrics; nothing, in all processes but the first."""

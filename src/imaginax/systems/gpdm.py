@@ -18,7 +18,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +61,8 @@ class GPDMSystemConfig:
         fit: a sweep.
         hmc: the draws of Monte Carlo EM.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("sweeps",)
 
     env: str = ENV
     motion: str = ""
