@@ -31,9 +31,6 @@ class ConfigError(ValueError):
     """A configuration that cannot work; its one-line message names the field."""
 
 
-# ----------------------------------------------------------------- spaces
-
-
 @dataclasses.dataclass(frozen=True)
 class Discrete:
     """`size` actions, numbered from zero."""
@@ -97,9 +94,6 @@ class EnvSpec:
             raise ConfigError(f"EnvSpec.discount must lie in [0, 1], got {self.discount}")
         if isinstance(self.action, Box) and not math.isfinite(self.action.high - self.action.low):
             raise ConfigError(f"EnvSpec.action of {self.name} must have finite bounds")
-
-
-# ------------------------------------------------------------- environments
 
 
 class TimeStep(NamedTuple):
@@ -325,22 +319,22 @@ class Replay(NamedTuple):
 
     init: () -> replay state
     add:  (state, batch of items [N, ...]) -> state
-    data: state -> what is kept, as the system's `learn` reads it; of `item_replay`, (items [capacity, ...],
-          count []), of which the first `count` rows are filled
+    data: state -> what is kept, as `learn` reads it; of `item_replay`, (items [capacity, ...], count [])
+    lengthen: state of one of smaller capacity -> state
     """
 
     init: Callable[[], PyTree]
     add: Callable[[PyTree, PyTree], PyTree]
     data: Callable[[PyTree], Any]
+    lengthen: Callable[[PyTree], PyTree] = lambda state: state
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """One phase of training: `chunks` compiled chunks of `env_steps` decisions in every environment.
 
-    A chunk first calls `learn` `updates` times, if its index in the stage is a
-    multiple of `update_every`, and then acts. `act` and `learn` replace the
-    system's own during this stage.
+    A chunk first calls `learn` `updates` times, if its index in the stage is a multiple of `update_every`,
+    and then acts. `act` and `learn` replace the system's own during this stage.
     """
 
     name: str
@@ -383,9 +377,9 @@ class System(NamedTuple):
     record:   (timestep, action, next timestep, extras) -> the item [N, ...] that replay stores
     evaluate: (state, key) -> Episodes
     exploit:  `act` without exploration, for episodes outside of JAX; None where `act` does not explore
-    player:   simulations per move (None: the system's own) -> Player whose params are the learner, at its
-              strongest; None for a system that plays no game
+    player:   simulations a move (None: its own) -> Player whose params are the learner; None without a game
     float64:  its programs compute in 64 bits, environment included: `runtime.precision`
+    inputs:   files that it reads, as pairs (field of the configuration that names it, path)
     """
 
     name: str
@@ -401,3 +395,4 @@ class System(NamedTuple):
     exploit: Callable[..., tuple[PyTree, Array, PyTree]] | None = None
     player: Callable[[int | None], Player] | None = None
     float64: bool = False
+    inputs: tuple[tuple[str, str], ...] = ()

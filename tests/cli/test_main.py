@@ -13,6 +13,7 @@ import pytest
 
 from imaginax import cli, systems
 from imaginax.types import ConfigError
+from tests.cli.terminals import terminal
 from tests.cli.toy_program import COMMAND, registered
 
 COMMANDS = ("train", "list", "eval", "play", "plot", "export", "bench")
@@ -60,6 +61,22 @@ def test_bad_input_is_one_line_and_two(argv, message, capsys):
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 1
     assert err.startswith("imaginax: ") and message in err
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "columns", "message"),
+    [
+        (["--chunk", "3"], 40, "unknown field --chunk; did you mean --chunks?"),
+        (["--chunks", "three"], 80, "--chunks: invalid literal"),
+        (["--fit.kind", "cubic"], 200, "invalid choice 'cubic' for argument '--fit.kind'"),
+    ],
+)
+def test_a_mistyped_field_is_one_line_on_a_terminal(words, columns, message):
+    with terminal([*COMMAND, "train", "toy", *words], columns=columns, FORCE_COLOR="1") as opened:
+        code, screen = opened.finish()
+    assert code == 2 and len(screen.splitlines()) == 1, screen
+    assert screen.startswith("imaginax: ") and message in screen
     assert os.listdir() == []
 
 
@@ -138,7 +155,7 @@ def test_the_registry_names_near_matches():
         systems.entry("pest")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_is_saved_and_zero(number):
     command = [*COMMAND, "train", "toy", "--logdir", "run", "--chunks", "100000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -146,5 +163,6 @@ def test_a_stopped_run_is_saved_and_zero(number):
         process.send_signal(number)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
+    assert "saving after this chunk; Ctrl-C again" in err
     assert "stopped and saved; the same command goes on from here" in out and "Traceback" not in err
     assert '"status": "stopped"' in Path("run/summary.json").read_text()

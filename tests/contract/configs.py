@@ -1,7 +1,11 @@
-"""Promise 7: a configuration works, or is refused before compilation by one line that names the field."""
+"""Promise 7: a configuration works, or is refused before compilation by one line that names the field.
+
+Command lines are read as on a terminal, for which the parser would colour and break its complaints.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -14,6 +18,7 @@ from imaginax.runtime import config as configs
 from imaginax.runtime import memory
 from imaginax.runtime.run_directory import describe
 from imaginax.types import ConfigError
+from tests.cli.terminals import Screen
 
 EXAMPLES = 100
 PATIENCE = 60.0  # seconds until a command line is refused or traced
@@ -66,7 +71,9 @@ def refuses_what_cannot_work(entry) -> dict[str, int]:
 def outcome(entry, words: Sequence[str]) -> str | None:
     """What a command line is refused with before compilation; None if a run of it could begin."""
     try:
-        system = entry.make(configs.parse(entry, "tiny", None, words))
+        with contextlib.redirect_stdout(Screen()):
+            config = configs.parse(entry, "tiny", None, words)
+        system = entry.make(config)
         describe(system, preset="tiny", seeds=1, seed=0)
         memory.check(system, seeds=1, limit=LIMIT)
         _trace(system)

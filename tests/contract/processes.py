@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import dataclasses
 import hashlib
+import itertools
+import os
 import random
 import shutil
 import subprocess
@@ -15,14 +19,32 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from imaginax import systems
+from imaginax import cli, systems
+from imaginax.data.replay import Ring
 from imaginax.runtime import checkpoint, run
+from imaginax.runtime import config as configs
 from imaginax.runtime.metrics import read_metrics
 from imaginax.runtime.run_directory import RunDirectory, RunError, read_json, read_run
+from imaginax.types import ConfigError
 from tests.contract.parallel import CHILD
 
 PATIENCE = 300.0  # seconds for a child on a busy machine
 OF_A_KIND = 4  # files that are damaged; the names of a kind differ in numbers alone
+# Where a run is started must not matter: how jax is set, the locale, the clock, the order of sets.
+ELSEWHERE = {
+    "JAX_ENABLE_X64": "1",
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "JAX_THREEFRY_PARTITIONABLE": "0",
+    "JAX_RANDOM_SEED_OFFSET": "7",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "PYTHONHASHSEED": "7",
+    "LC_ALL": "C",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONUTF8": "0",
+    "TZ": "Pacific/Chatham",
+    "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path),
+}
 UNDER_WAY = 2  # chunks whose checkpoints may still be on their way to disk
 
 
@@ -60,11 +82,19 @@ def words(name: str, logdir: Path) -> list[str]:
 
 
 def start(name: str, logdir: Path, *first: str) -> subprocess.Popen:
-    """A run in a process of its own; `first` are options of the child script."""
+    """A run in a process of its own, elsewhere; `first` are options of the child script."""
     plain = not first and not name.startswith("toy")
     program = ["-m", "imaginax.cli"] if plain else [str(CHILD), "cli", *first]
     command = [sys.executable, *program, *words(name, logdir)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | ELSEWHERE,
+        cwd=logdir.parent,
+        umask=0o077,
+    )
 
 
 def finish(child: subprocess.Popen) -> int:
@@ -103,6 +133,64 @@ def same_end(name: str, whole: Outcome, folder: Path, *, kills: int = 1, disturb
         finish(start(name, logdir))
         _same(outcome(logdir), whole)
     return {"stops": 2, "kills": survived, "chunks lost at most": lost}
+
+
+def is_made_longer(entry, trained: Path, folder: Path) -> dict[str, int]:
+    """A finished run goes on for one more round, and what it did before stays as it is.
+
+    Args:
+        entry: the system.
+        trained: a finished run.
+        folder: for a copy of it.
+    """
+    shutil.copytree(trained, folder)
+    before, rows = read_json(folder / "summary.json"), read_metrics(folder / "metrics.jsonl")
+    config = entry.preset("tiny", None)
+    more = [word for name in config.lengths for word in (f"--{name}", str(_one_more(config, name)))]
+    assert more, f"no field of {entry.name} says how long it trains"
+    system = entry.make(configs.parse(entry, "tiny", None, more))
+    _same_experience(entry.make(config), system, folder)
+    assert cli.main([*words(entry.name, folder), *more]) == 0
+    after, grown = read_json(folder / "summary.json"), read_metrics(folder / "metrics.jsonl")
+    chunks = sum(stage.chunks for stage in system.schedule)
+    assert after["status"] == "finished" and grown[: len(rows)] == rows
+    assert [row["step"] for row in grown] == list(range(1, chunks + 1)) and chunks > len(rows)
+    assert after["env_steps_per_chunk"][: len(rows)] == before["env_steps_per_chunk"]
+    assert cli.main(words(entry.name, folder)) == 2, "a shorter one is refused"
+    return {"chunks": len(rows), "then": chunks}
+
+
+def _one_more(config, name: str) -> int:
+    """The next length that a configuration accepts."""
+    for length in itertools.count(getattr(config, name) + 1):
+        with contextlib.suppress(ConfigError):
+            dataclasses.replace(config, **{name: length})
+            return length
+    raise AssertionError
+
+
+def _same_experience(short, long, folder: Path) -> None:
+    """What replay holds, the oldest first, and whatever else has the same shape, is the same."""
+    directory, record = read_run(folder)
+    old, new = (run.reload(system, directory, record).state for system in (short, long))
+    held = [_held(system, state) for system, state in ((short, old), (long, new))]
+    jax.tree.map(np.testing.assert_array_equal, *held)
+    rest = zip(*(jax.tree.leaves(state._replace(replay=())) for state in (old, new)), strict=True)
+    same = [digest(a) == digest(b) for a, b in rest if a.shape == b.shape]
+    assert all(same)
+
+
+def _held(system, state) -> list[np.ndarray]:
+    """The filled part of replay in the order in which it came."""
+    data = system.replay.data(jax.tree.map(lambda leaf: leaf[0], state.replay))
+    if isinstance(data, Ring):
+        items, count, start, axis = data.items, int(data.count), int(data.start), 1
+    elif isinstance(data, tuple):
+        (items, count), start, axis = data, 0, 0
+    else:  # a model that is fitted keeps no experience
+        return [np.asarray(data)]
+    order = (start + np.arange(int(count))) % jax.tree.leaves(items)[0].shape[axis]
+    return [np.take(np.asarray(leaf), order, axis=axis) for leaf in jax.tree.leaves(items)]
 
 
 def _stop(name: str, logdir: Path) -> None:

@@ -61,6 +61,11 @@ def test_6_damaged_checkpoints_are_found(trained, tmp_path, figures):
     figures("6 damaged checkpoints", processes.finds_damage(trained[0], tmp_path / "copy"))
 
 
+@SLOW
+def test_2_a_finished_run_is_made_longer(entry, trained, tmp_path, figures):
+    figures("2 made longer", processes.is_made_longer(entry, trained[0], tmp_path / "run"))
+
+
 def test_7_impossible_settings_are_refused(entry, figures):
     figures("7 settings", configs.refuses_what_cannot_work(entry))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaginax.data.replay import item_replay
+from imaginax.data.replay import Ring, item_replay, ring_replay
 from imaginax.types import ConfigError
 
 
@@ -46,3 +46,26 @@ def test_adds_within_a_compiled_scan():
 def test_a_capacity_that_does_not_fit_the_environments_is_refused(capacity):
     with pytest.raises(ConfigError, match="capacity"):
         item_replay(jnp.zeros(()), capacity, 2)
+
+
+@given(st.sampled_from([item_replay, ring_replay]), st.integers(1, 3), st.integers(1, 4), st.integers(0, 12))
+def test_a_longer_replay_goes_on_with_what_a_shorter_one_held(make, num_envs, rows, adds):
+    """Both then hold, the oldest first, what a deque holds that was given more room, whatever had wrapped."""
+    unit = num_envs if make is item_replay else 1
+    short, long = (make(jnp.zeros(()), unit * length, num_envs) for length in (rows, rows + 3))
+    state, kept = short.init(), deque(maxlen=rows)
+    for step in range(adds):
+        state = short.add(state, jnp.arange(num_envs) + 10.0 * step)
+        kept.append(step)
+    state, kept = long.lengthen(state), deque(kept, maxlen=rows + 3)
+    assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, long.init())
+    for step in range(adds, adds + 5):
+        state = long.add(state, jnp.arange(num_envs) + 10.0 * step)
+        kept.append(step)
+        found = long.data(state)
+        if isinstance(found, Ring):
+            order = (int(found.start) + np.arange(int(found.count))) % (rows + 3)
+            held = np.asarray(found.items)[:, order].T
+        else:
+            held = np.sort(np.asarray(found[0])[: int(found[1])]).reshape(-1, num_envs)
+        np.testing.assert_array_equal(held, np.arange(num_envs) + 10.0 * np.asarray(kept)[:, None])

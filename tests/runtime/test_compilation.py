@@ -54,6 +54,11 @@ def test_compiled_hands_the_options_to_the_compiler(monkeypatch):
 
 
 SCRIPT = """
+import os, pwd
+def unknown(uid):
+    raise KeyError(uid)
+if "HOME" not in os.environ:
+    pwd.getpwuid = unknown  # as in a container that runs as any number
 import jax, jax.numpy as jnp
 from imaginax.runtime.compilation import compiled, enable_cache
 print(enable_cache())
@@ -68,6 +73,7 @@ compiled(lambda x: jnp.sin(x) + 1, jnp.zeros(3))
         ({"IMAGINAX_CACHE": "mine"}, "mine"),
         ({"IMAGINAX_CACHE": "mine", "JAX_COMPILATION_CACHE_DIR": "theirs"}, "theirs"),
         ({"IMAGINAX_CACHE": "file/below"}, None),
+        ({"HOME": None}, None),
     ],
 )
 def test_programs_are_kept_where_the_user_says(tmp_path, environment, where):
@@ -75,7 +81,8 @@ def test_programs_are_kept_where_the_user_says(tmp_path, environment, where):
     (tmp_path / "file").write_text("")
     inherited = {name: value for name, value in os.environ.items() if "CACHE" not in name}
     inherited |= {"HOME": str(tmp_path / "home")}
-    inherited |= {name: str(tmp_path / value) for name, value in environment.items()}
+    inherited |= {name: str(tmp_path / value) for name, value in environment.items() if value}
+    inherited = {name: value for name, value in inherited.items() if environment.get(name, value)}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], env=inherited, capture_output=True, text=True, check=True
     )
@@ -88,3 +95,15 @@ def test_the_cache_of_the_tests_is_left_alone():
     before = jax.config.jax_compilation_cache_dir
     enable_cache()
     assert jax.config.jax_compilation_cache_dir == before
+
+
+def test_damaged_programs_are_compiled_anew(tmp_path):
+    """A full disk or a crash may have left half of one."""
+    environment = {name: value for name, value in os.environ.items() if "CACHE" not in name}
+    environment["IMAGINAX_CACHE"] = str(tmp_path / "cache")
+    for damage in (False, True):
+        for path in (tmp_path / "cache").glob("*-cache") if damage else ():
+            path.write_bytes(path.read_bytes()[:7])
+        done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "persistent compilation cache" in done.stderr

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 
 import pytest
 
 from imaginax.runtime import config
 from imaginax.types import ConfigError
+from tests.cli.terminals import Screen
 from tests.runtime import toy_system
 from tests.runtime.toy_system import ToyConfig
 
@@ -60,6 +63,31 @@ def test_a_mistake_is_one_line(argv, message, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+@pytest.mark.parametrize("colours", [{}, {"FORCE_COLOR": "1"}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_is_told_what_a_pipe_is_told(columns, colours, monkeypatch):
+    """tyro writes colours and frames for a terminal, and breaks lines, also inside of words, at its width."""
+    for name, value in ({"TERM": "xterm-256color", "COLUMNS": columns} | colours).items():
+        monkeypatch.setenv(name, value)
+    for argv in (
+        ["--chunk", "3"],
+        ["--chunks", "many", "--sizes", "x"],
+        ["--fit.kind", "cubic"],
+        ["--fit.rate", "-1"],
+        ["stray", "words", "of any length" * 9],
+        ["--chunks", "[red]\x1b[31m"],
+        ["--chunks"],
+    ):
+        with pytest.raises(ConfigError) as in_a_pipe:
+            parse(*argv)
+        screen = Screen()
+        with monkeypatch.context() as patch, pytest.raises(ConfigError) as on_a_terminal:
+            patch.setattr(sys, "stdout", screen)
+            parse(*argv)
+        assert str(on_a_terminal.value) == str(in_a_pipe.value) and screen.getvalue() == ""
+    assert os.environ["COLUMNS"] == columns
+
+
 def test_unknown_preset():
     with pytest.raises(ConfigError, match="unknown preset 'tyni' of toy; did you mean tiny"):
         config.parse(toy_system.ENTRY, "tyni", None, [])
@@ -69,9 +97,18 @@ def test_help_shows_every_field_with_its_meaning(capsys):
     with pytest.raises(SystemExit) as request:
         parse("--help")
     text = capsys.readouterr().out
-    assert request.value.code == 0
+    assert request.value.code == 0 and "\x1b[" not in text
     assert all(flag in text for flag in config.flags(ToyConfig()))
     assert "of the gradient steps" in text and "0.1" in text
+
+
+def test_help_on_a_terminal_has_colours(monkeypatch):
+    screen = Screen()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(sys, "stdout", screen)
+    with pytest.raises(SystemExit):
+        parse("--help")
+    assert "\x1b[" in screen.getvalue() and "--fit.rate" in screen.getvalue()
 
 
 @pytest.mark.parametrize(

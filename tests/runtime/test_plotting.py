@@ -28,7 +28,7 @@ def lines(path, curves, monkeypatch, **options):
 
     def keep(figure, path):
         axes = figure.axes[0]
-        seen["lines"] = [(line.get_label(), *line.get_data()) for line in axes.lines]
+        seen["lines"] = [line.get_data() for line in axes.lines]
         seen["bands"] = [band.get_paths()[0].vertices for band in axes.collections]
         seen["legend"] = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
         seen["axes"] = (axes.get_title("left"), axes.get_xlabel(), axes.get_ylabel())
@@ -45,11 +45,11 @@ def test_one_run_shows_its_iqm_its_band_and_its_seeds(tmp_path, monkeypatch):
     ragged.returns[1, 2] = np.nan
     seen = lines(tmp_path / "a.png", [ragged], monkeypatch, title="T", xlabel="x")
     assert len(seen["bands"]) == 1 and len(seen["lines"]) == 4
-    label, x, y = seen["lines"][0]
-    assert label == "pets: IQM of 3 seeds, 95% bootstrap interval" and seen["legend"] == [label]
+    x, y = seen["lines"][0]
+    assert seen["legend"] == ["pets: IQM of 3 seeds, 95% bootstrap interval"]
     np.testing.assert_array_equal(x, STEPS[1:])
     np.testing.assert_allclose(y, [41, 81, 121, 161])
-    for seed, (_, x, y) in enumerate(seen["lines"][1:]):
+    for seed, (x, y) in enumerate(seen["lines"][1:]):
         np.testing.assert_array_equal(x, STEPS)
         np.testing.assert_array_equal(y, ragged.returns[seed])
     low, high = seen["bands"][0][:, 1].min(), seen["bands"][0][:, 1].max()
@@ -62,7 +62,7 @@ def test_several_runs_show_bands_and_references(tmp_path, monkeypatch):
     references = {"published": 180.0, "best": 190.0}
     seen = lines(tmp_path / "a.png", curves, monkeypatch, statistic="mean", references=references)
     assert len(seen["bands"]) == 2
-    assert seen["legend"] == [label for label, _, _ in seen["lines"]]
+    assert len(seen["lines"]) == len(seen["legend"])
     assert seen["legend"] == [
         "a: mean of 3 seeds, 95% bootstrap interval",
         "b",
@@ -76,6 +76,42 @@ def test_a_curve_without_a_label_tells_its_seeds_and_one_seed_needs_no_legend(tm
     seen = lines(tmp_path / "a.png", [curve("")], monkeypatch)
     assert seen["legend"] == ["IQM of 3 seeds, 95% bootstrap interval"]
     assert lines(tmp_path / "a.png", [curve("", seeds=1)], monkeypatch)["legend"] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cost $5",
+        "$x$",
+        r"\$a$b\\$",
+        "_hidden",
+        "100% {of} ^it_",
+        "[red]",
+        "two\nlines",
+        "\x1b[31m",
+        "\udcff",
+        "",
+    ],
+)
+def test_names_are_shown_as_they_are(tmp_path, monkeypatch, name):
+    """Whatever a run, a metric or a reference is called; matplotlib takes `$` for mathematics."""
+    saved = []
+    save = plotting._save
+    monkeypatch.setattr(plotting, "_save", lambda figure, path: saved.append(figure) or save(figure, path))
+    curves = [curve(name, seeds=1), curve("b", seeds=1)]
+    options = {"title": name, "xlabel": name, "ylabel": name, "references": {name: 3.0}}
+    for ending in ("png", "svg"):
+        learning_curve(tmp_path / f"a.{ending}", curves, **options)
+    (figure, _), shown = saved, name.encode("unicode_escape").decode() if not name.isprintable() else name
+    axes, (legend,) = figure.axes[0], figure.legends
+    assert [axes.get_title("left"), axes.get_xlabel(), axes.get_ylabel()] == [shown] * 3
+    assert [text.get_text() for text in legend.get_texts()] == [word for word in (shown, "b", shown) if word]
+
+
+def test_very_long_names_keep_both_ends(tmp_path, monkeypatch):
+    seen = lines(tmp_path / "a.png", [curve("W" * 500, seeds=2)], monkeypatch, title="x" * 500)
+    assert seen["axes"][0] == "x" * 40 + "…" + "x" * 40
+    assert seen["legend"][0].startswith("WWW") and seen["legend"][0].endswith("lowest to highest")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from imaginax import envs
 from imaginax.envs.wrappers import training_environment
 from imaginax.runtime import export, run
-from imaginax.runtime.precision import precision, precision_of
+from imaginax.runtime.precision import _SETTINGS, pin, precision, precision_of
 from imaginax.runtime.run_directory import read_run
 from tests.runtime import toy_system
 from tests.runtime.toy_system import ToyConfig
@@ -85,3 +85,21 @@ def test_environments_follow(name):
         following = jax.eval_shape(env.step, state, action, jax.random.key(0))
     assert timestep.observation.dtype == jnp.float64
     assert jax.tree.map(lambda x: x.dtype, (state, timestep)) == jax.tree.map(lambda x: x.dtype, following)
+
+
+def test_settings_of_the_process_are_pinned():
+    """What JAX_ENABLE_X64=1 and its like would have set."""
+    before = {name: jax.config.values[name] for name in _SETTINGS}
+    try:
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_default_prng_impl", "rbg")
+        jax.config.update("jax_numpy_rank_promotion", "raise")
+        pin()
+        assert {name: jax.config.values[name] for name in _SETTINGS} == before == _SETTINGS
+        assert (
+            jnp.zeros(()).dtype == jnp.float32
+            and str(jax.random.key_impl(jax.random.key(0))) == "threefry2x32"
+        )
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)

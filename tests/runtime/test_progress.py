@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from imaginax.runtime import progress
 from imaginax.runtime.progress import ChunkReport, LiveProgress
+from tests.cli.terminals import Screen
 
 
 def report(**changes):
@@ -90,13 +92,50 @@ def test_a_long_run_keeps_only_its_last_line(console):
 
 
 def test_the_live_display_leaves_only_the_lines_of_chunks():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    stream = Terminal()
+    stream = Screen()
     with progress.show(10, stream) as display:
         assert isinstance(display, LiveProgress)
         display.running("trial", 3, 10)
         display.report(report())
     assert "return 121.4" in stream.getvalue()
+
+
+@pytest.mark.parametrize("failing", [io.StringIO.write, io.StringIO.flush])
+def test_a_stream_that_fails_does_not_end_a_run(failing, monkeypatch, capsys):
+    for terminal in (False, True):
+        stream = Screen() if terminal else io.StringIO()
+        monkeypatch.setattr(stream, failing.__name__, _raise)
+        with progress.show(10, stream) as display:
+            for _ in range(2):
+                display.running("trial", 3, 10)
+                display.report(report())
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.endswith("the stream cannot be written (Input/output error); going on without it")
+
+
+def _raise(*_):
+    raise OSError(5, "Input/output error")
+
+
+def test_a_dumb_terminal_and_none_at_all(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    screen = Screen()
+    with progress.show(10, screen) as display:
+        display.report(report())
+    assert screen.getvalue().count("\n") == 1 and "\x1b" not in screen.getvalue()
+    monkeypatch.setattr(sys, "stdout", None)
+    with progress.show(10) as display:
+        display.report(report())
+        display.note("nobody listens")
+
+
+def test_a_terminal_without_our_letters(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    with progress.show(10, stream) as display:
+        display.running("[red]zwölf", 3, 10)
+        display.report(report())
+        display.note("[red]zwölf")
+    assert b"[red]zw\\xf6lf" in raw.getvalue() and b"\\u28" not in raw.getvalue()

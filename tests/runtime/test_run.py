@@ -4,14 +4,14 @@ import io
 import json
 import os
 import signal
-import threading
+import time
 
 import imageio.v3 as iio
 import jax
 import numpy as np
 import pytest
 
-from imaginax.runtime import checkpoint, run
+from imaginax.runtime import checkpoint, report, run
 from imaginax.runtime.driver import first_state
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.metrics import read_metrics
@@ -137,6 +137,8 @@ class _TwiceInterrupted(Killer):
 
     def write(self, text):
         super().write(text)
+        if text.startswith(self.line):
+            time.sleep(0.6)  # sooner would be the same signal
         return super().write(text)
 
 
@@ -189,17 +191,76 @@ def test_other_settings_are_refused_with_the_difference(whole, tmp_path):
     with pytest.raises(ConfigError, match=r"seeds: 1 -> 2; config.fit.rate: 0.1 -> 0.2\).*--override-config"):
         go(tmp_path, seeds=2, config=ToyConfig(fit=FitConfig(rate=0.2)))
     assert (tmp_path / "config.json").read_text() == before
-    longer = go(tmp_path, chunks=6, override_config=True)
-    assert longer["env_steps"] == 35 and read_json(tmp_path / "config.json")["config"]["chunks"] == 6
+    other = go(tmp_path, config=ToyConfig(chunks=6, fit=FitConfig(rate=0.2)), override_config=True)
+    assert other["env_steps"] == 35 and read_json(tmp_path / "config.json")["config"]["chunks"] == 6
     assert rows(tmp_path)[:5] == rows(whole[0])
     with pytest.raises(RunError, match=r"checkpoint .* is of another state: .*room is float32\[1, 3, 0, 2\]"):
-        go(tmp_path, config=ToyConfig(width=4), override_config=True)
+        go(tmp_path, config=ToyConfig(chunks=9, width=4), override_config=True)
+
+
+@pytest.mark.parametrize("stopped", [None, "learn 2/4"])
+def test_a_longer_run_goes_on_as_if_it_had_been_long_from_the_start(tmp_path, capsys, stopped):
+    """Finished or stopped, it joins its own rows, curve and state, bit for bit."""
+    asked = go(tmp_path / "long", chunks=7)
+    first = go(tmp_path / "run", stream=Killer(stopped, signal.SIGTERM) if stopped else None)
+    assert first["status"] == ("stopped" if stopped else "finished")
+    capsys.readouterr()
+    grown = go(tmp_path / "run", chunks=7)
+    assert capsys.readouterr().err == "goes on with chunks 4 -> 7\n"
+    assert rows(tmp_path / "run") == rows(tmp_path / "long")
+    assert last_arrays(tmp_path / "run", 8) == last_arrays(tmp_path / "long", 8)
+    for name in ("return_per_chunk", "env_steps_per_chunk", "eval_return_per_seed", "env_steps"):
+        assert grown[name] == asked[name]
+    assert read_json(tmp_path / "run" / "config.json")["config"]["chunks"] == 7
+    again = go(tmp_path / "run", chunks=7)
+    assert again["eval_return_per_seed"] == grown["eval_return_per_seed"]
+    assert "this run is finished, and is evaluated again: more chunks would go on" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"holds a run of chunks 7 already, which cannot become one of 4"):
+        go(tmp_path / "run")
 
 
 def test_a_logdir_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot write to .*/file/run: Not a directory"):
         go(tmp_path / "file" / "run")
+
+
+def test_pictures_may_fail_and_the_run_may_not(tmp_path, capsys, monkeypatch):
+    """What stands where folders should be, and an encoder with a fault of its own."""
+    (tmp_path / "figures").write_text("")
+    (tmp_path / "tensorboard").write_text("")
+    monkeypatch.setattr(report, "write_gif", lambda *_, **__: 1 / 0)
+    summary = go(tmp_path)
+    assert summary["status"] == "finished" and read_json(tmp_path / "summary.json")["env_steps"] == 25
+    events, curve, gif = capsys.readouterr().err.splitlines()
+    assert events == "no more events for TensorBoard: File exists"
+    assert curve.startswith("no figures/return.png: cannot write ")
+    assert gif == "no media/episode.gif: division by zero"
+    assert len(rows(tmp_path)) == LAST
+
+
+def test_a_summary_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "summary.json").mkdir()
+    with pytest.raises(RunError, match="cannot write .*summary.json: Is a directory"):
+        go(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_reported_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run, "enable_cache", lambda: None)
+    assert go(tmp_path)["status"] == "finished"
+    assert "compiled programs are not kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("unsaved", "evaluating", "line"),
+    [
+        (0, False, "saving after this chunk; Ctrl-C again stops at once and loses this chunk"),
+        (6, False, "stops at once and loses this chunk and the 6 before it since the last save"),
+        (0, True, "all is saved, the evaluation is finished first; Ctrl-C again stops at once and loses the"),
+    ],
+)
+def test_ctrl_c_says_what_a_second_one_loses(unsaved, evaluating, line):
+    assert line in run._of_interruption("SIGINT", unsaved, evaluating)
 
 
 def test_a_checkpoint_that_cannot_be_written_stops_the_run(tmp_path):
@@ -216,20 +277,6 @@ def test_impossible_seeds(options, tmp_path):
     with pytest.raises(ConfigError, match="seeds must be at least 1 and seed not negative"):
         go(tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
-
-
-def test_outside_of_the_main_thread_signals_are_left_alone():
-    before = signal.getsignal(signal.SIGINT)
-    seen = []
-
-    def work():
-        with run.interruptible() as event:
-            seen.append((event.is_set(), signal.getsignal(signal.SIGINT)))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [(False, before)]
 
 
 def test_snapshots_keep_the_learner_as_it_was(tmp_path):

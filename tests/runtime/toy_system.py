@@ -7,7 +7,7 @@ reward -|w - 3|, so the return rises to 0 as w approaches 3, and everything has 
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,8 @@ class ToyConfig:
         sizes: any numbers.
         fit: the learner.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("chunks",)
 
     chunks: int = 4
     width: int = 3

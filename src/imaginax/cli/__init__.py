@@ -7,13 +7,13 @@ this one import jax before a command needs it, so that `--help` and a mistyped w
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from imaginax.cli import bench, evaluate, export, listing, match, play, plot, train
 from imaginax.cli.terminal import FORM, complain
+from imaginax.runtime import output
 
 __all__ = ["main"]
 
@@ -31,10 +31,10 @@ _EPILOG = """examples:
 The same train command again goes on where the run stopped; Ctrl-C saves first.
 
 exit codes:
-  0    done; also a run that Ctrl-C or SIGTERM stopped, once it is saved
+  0    done; also a run that Ctrl-C, SIGTERM or SIGHUP stopped, once it is saved
   1    it failed: a value that is not finite, a full disk, no checkpoint that can be read
   2    wrong usage: an unknown word, field or run, or settings that cannot work
-  130  interrupted where there was nothing to save
+  130  interrupted where there was nothing to save, or by a second Ctrl-C
 """
 
 
@@ -45,6 +45,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after `imaginax`; those of the process by default.
     """
     words = sys.argv[1:] if argv is None else list(argv)
+    with output.standard(essential=True) as out:
+        try:
+            code = _run(words)
+            out.flush()
+            return code
+        except BrokenPipeError:  # `imaginax list | head`
+            return 0
+        except output.OutputError as error:
+            return complain(str(error), 1)
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         options, overrides = _parser().parse_known_args(words, argparse.Namespace(words=words))
         if overrides and options.run is not train.run:
@@ -52,11 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return options.run(options, overrides)
     except SystemExit as request:  # argparse and tyro end the process after --help and after an error
         return request.code if isinstance(request.code, int) else 0
-    except BrokenPipeError:  # `imaginax list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return complain("interrupted", 130)
+    except (BrokenPipeError, output.OutputError):
+        raise
     except Exception as error:
         code = _exit_code(error)
         if code is None:
@@ -78,7 +89,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"imaginax: {message}; see {self.prog} --help\n")
+        self.exit(complain(f"{message}; see {self.prog} --help", 2))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import Commands, at_least, describe
+from imaginax.cli.terminal import Commands, at_least, describe, printing_may_fail
 
 _ABOUT = """Times a system's programs, for one seed, beside a large matrix product: a decision (act), and a
 chunk of each stage of training with and without learning. "of matrix rate" is the fraction of the
@@ -43,8 +43,11 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Measures, prints and perhaps writes."""
     from imaginax import systems
     from imaginax.runtime import bench
-    from imaginax.runtime.precision import precision
+    from imaginax.runtime.precision import pin, precision
 
+    pin()
+    if options.output:
+        printing_may_fail()
     names = list(systems.SYSTEMS) if options.system == "all" else [options.system]
     chosen = [_system(systems.entry(name), options) for name in names]
     results = []

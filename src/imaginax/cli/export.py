@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaginax.cli.terminal import Commands, complain, describe
+from imaginax.cli.terminal import Commands, complain, describe, printing_may_fail
 
 if TYPE_CHECKING:
     from imaginax.runtime.export.aot import Report
@@ -58,6 +58,11 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Lowers and writes, or compiles."""
+    from imaginax.runtime.precision import pin
+
+    pin()
+    if options.report or not options.compile:
+        printing_may_fail()
     if options.compile:
         return _compile(options)
     if options.report:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe
+from imaginax.cli.terminal import Commands, at_least, complain, describe, printing_may_fail
 
 _ABOUT = """Lets an agent of a run that learned a board game play matches, and prints what came out: games
 won, drawn and lost, how many of them differ, the score (a draw is half a point) with its 95% interval, and
@@ -68,6 +68,8 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     from imaginax.arena import strength
     from imaginax.runtime import distributed, run_directory
 
+    if options.output:
+        printing_may_fail()
     distributed.initialise()
     env, player, learner = _side(options.logdir, options.simulations, options.lane)
     rows = []

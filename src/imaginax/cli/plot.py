@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, describe
+from imaginax.cli.terminal import Commands, describe, printing_may_fail
 
 _ABOUT = """Draws what runs have logged: the interquartile mean over seeds with its 95% bootstrap interval
 (of fewer than three seeds: their mean and extremes), the return against environment steps by default.
@@ -68,6 +68,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Reads and draws."""
     from imaginax.runtime import comparison, plotting
 
+    printing_may_fail()
     curves = comparison.read_curves(options.sources, metric=options.metric, x=options.x, group=options.group)
     title = options.title or ""
     if len(curves) == 1 and options.title is None:

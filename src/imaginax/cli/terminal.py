@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from imaginax.runtime import output
+
 FORM = argparse.RawDescriptionHelpFormatter
 Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 
@@ -42,8 +44,14 @@ def add_run(parser: argparse.ArgumentParser, *, episodes: str) -> None:
 
 def complain(message: str, code: int) -> int:
     """Prints one line to standard error and returns `code`."""
-    print(f"imaginax: {message}", file=sys.stderr)
+    output.say(f"imaginax: {message}")
     return code
+
+
+def printing_may_fail() -> None:
+    """For commands whose results are in files: the reader of standard output may leave, and they go on."""
+    if isinstance(sys.stdout, output.Output):
+        sys.stdout.essential = False
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -8,17 +8,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe, print_returns, seconds
+from imaginax.cli.terminal import (
+    Commands,
+    at_least,
+    complain,
+    describe,
+    print_returns,
+    printing_may_fail,
+    seconds,
+)
 
 _ABOUT = """Trains a system, saves as it goes, evaluates it at the end and draws its learning curve. The same
-command again goes on where the run stopped, also after a crash; with other settings it is refused, and says
-which they are. Any field of the system's configuration may be set as --FIELD VALUE."""
+command again goes on where the run stopped, also after a crash; with more trials, chunks or episodes it goes
+on behind the end; with other settings it is refused, and says which they are. Any field of the system's configuration may be set as --FIELD VALUE."""
 
 _EPILOG = """examples:
   imaginax train pets                             the default preset and environment
   imaginax train pets --help                      with every field that can be set
   imaginax train pets --env pendulum --seeds 5    another environment, five seeds at once
   imaginax train pets --trials 3 --fit.epochs 20  other settings
+  imaginax train pets --trials 6 --fit.epochs 20  that run again, longer
   imaginax train pets --processes 2               as two processes of this machine
 """
 
@@ -95,6 +104,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     config = configs.parse(entry, preset, options.env, overrides)
     from imaginax.runtime import distributed
 
+    printing_may_fail()
     if options.processes > 1:
         return distributed.launch(options.processes, _without(options.words, "--processes"))
     distributed.initialise(devices=options.devices)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import flashbax
 import jax
@@ -39,7 +40,7 @@ def item_replay(example: PyTree, capacity: int, num_envs: int) -> Replay:
         items = jax.tree.map(lambda x: x[0], state.experience)
         return items, jnp.where(state.is_full, capacity, state.current_index)
 
-    return Replay(init, buffer.add, data)
+    return Replay(init, buffer.add, data, partial(_lengthen, capacity))
 
 
 class Ring(NamedTuple):
@@ -77,4 +78,22 @@ def ring_replay(example: PyTree, length: int, num_envs: int) -> Replay:
         start = jnp.where(state.is_full, state.current_index, 0)
         return Ring(state.experience, start, jnp.where(state.is_full, length, state.current_index))
 
-    return Replay(init, add, data)
+    return Replay(init, add, data, partial(_lengthen, length))
+
+
+def _lengthen(length: int, state: Any) -> Any:
+    """The same items [N, L, ...], the oldest first, where there is room for `length` of each place."""
+    old = jax.tree.leaves(state.experience)[0].shape[1]
+    if old == length:
+        return state
+    start = jnp.where(state.is_full, state.current_index, 0)
+
+    def widened(leaf: Array) -> Array:
+        room = [(0, length - old if axis == 1 else 0) for axis in range(leaf.ndim)]
+        return jnp.pad(jnp.roll(leaf, -start, axis=1), room)
+
+    return state.replace(
+        experience=jax.tree.map(widened, state.experience),
+        current_index=jnp.where(state.is_full, old, state.current_index),
+        is_full=jnp.zeros_like(state.is_full),
+    )

@@ -29,18 +29,19 @@ def enable_cache() -> Path | None:
     """Keeps compiled programs on disk, so that the second run of a command starts at once.
 
     The folder is what JAX was already told (`JAX_COMPILATION_CACHE_DIR`), else `IMAGINAX_CACHE`, else
-    `~/.cache/imaginax/xla`. Returns it, or None if it cannot be written: the cache is a convenience,
-    and its absence is no reason not to run.
+    `~/.cache/imaginax/xla`. Returns it, or None if it cannot be written or nobody's home is known: the
+    cache is a convenience, and its absence is no reason not to run.
     """
     chosen = jax.config.values["jax_compilation_cache_dir"] or os.environ.get("IMAGINAX_CACHE")
-    folder = Path(chosen) if chosen else Path.home() / ".cache" / "imaginax" / "xla"
-    if "://" not in str(chosen):
-        try:
+    remote = "://" in str(chosen)
+    try:
+        folder = Path(chosen) if chosen else Path.home() / ".cache" / "imaginax" / "xla"
+        if not remote:
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return None
-        if not os.access(folder, os.W_OK):
-            return None
+    except (OSError, RuntimeError):
+        return None
+    if not remote and not os.access(folder, os.W_OK):
+        return None
     jax.config.update("jax_compilation_cache_dir", str(chosen or folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

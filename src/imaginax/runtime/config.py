@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import functools
 import io
 import math
+import os
 import re
 import types
 import typing
@@ -15,6 +17,8 @@ from typing import Any
 
 from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError
+
+_WIDE = 10_000  # columns, more than a complaint has letters
 
 
 def parse(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str]) -> Any:
@@ -36,22 +40,41 @@ def parse(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str])
     if preset not in entry.presets:
         raise ConfigError(f"unknown preset {preset!r} of {entry.name}; {hint(preset, entry.presets)}")
     base = entry.preset(preset, env)
+    read = functools.partial(
+        tyro.cli,
+        entry.config,
+        args=list(argv),
+        default=base,
+        prog=f"imaginax train {entry.name}",
+        description=f"Fields of {entry.name}; the defaults are those of the preset {preset}.",
+        use_underscores=True,
+        config=(tyro.conf.AvoidSubcommands,),
+    )
     complaint = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
-                entry.config,
-                args=list(argv),
-                default=base,
-                prog=f"imaginax train {entry.name}",
-                description=f"Fields of {entry.name}; the defaults are those of the preset {preset}.",
-                use_underscores=True,
-                config=(tyro.conf.AvoidSubcommands,),
-            )
+        with _captured(complaint):
+            return read()
     except SystemExit as exit_:
         if not exit_.code:
-            raise
+            return read()  # help, this time as the terminal has it
         raise ConfigError(_one_line(complaint.getvalue(), flags(base))) from None
+
+
+@contextlib.contextmanager
+def _captured(complaint: io.StringIO) -> Iterator[None]:
+    """Standard error goes to `complaint`, and what tyro writes there is the same in every terminal.
+
+    tyro asks standard output for colours and frames, and `COLUMNS` for where to break lines.
+    """
+    columns = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(_WIDE)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(complaint):
+            yield
+    finally:
+        del os.environ["COLUMNS"]
+        if columns is not None:
+            os.environ["COLUMNS"] = columns
 
 
 def hint(word: str, known: Sequence[str]) -> str:
@@ -72,15 +95,13 @@ def flags(config: Any, prefix: str = "--") -> Iterator[str]:
 
 
 def _one_line(box: str, known: Iterator[str]) -> str:
-    """The framed complaint of tyro as one line, with what was probably meant.
+    """The complaint of tyro as one line, with what was probably meant.
 
     Under its title and a rule stands the message; a further rule ends it.
     """
-    lines = [line.strip("│ ") for line in box.splitlines()]
-    rules = [number for number, line in enumerate(lines) if line and set(line) <= set("─-")]
-    framed = box.lstrip().startswith("╭")
-    start, *end = (0, *rules) if framed else rules
-    message = " ".join(line for line in lines[start + 1 : end[0] if end else None] if line and line[0] != "╰")
+    lines = [line.strip() for line in box.splitlines()]
+    rules = [number for number, line in enumerate(lines) if line and set(line) == {"-"}]
+    message = " ".join(line for line in lines[rules[0] + 1 : [*rules, None][1]] if line)
     message = re.sub(r"^Error parsing (?!--)\S+: ", "", message)  # the checks of a dataclass name their field
     message = re.sub(r"^Unrecognized options:(?! *--)", "unexpected words (a field begins with --):", message)
     unknown = re.match(r"Unrecognized options: (--[^\s,=]+)", message)

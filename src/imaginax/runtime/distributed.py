@@ -25,6 +25,8 @@ from jax.experimental import multihost_utils
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+from imaginax.runtime import interruption
+from imaginax.runtime.precision import pin
 from imaginax.runtime.run_directory import RunError
 from imaginax.sharding import AXIS
 from imaginax.types import ConfigError, SystemState
@@ -39,7 +41,7 @@ ADDRESS, PROCESSES, PROCESS = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "J
 
 
 def initialise(devices: int | None = None) -> None:
-    """Joins the other processes of a cluster, if there is one. Call it before anything else uses jax.
+    """Pins jax's settings and joins the other processes, if there are any. Call it before all else uses jax.
 
     A cluster is recognised by `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`, by the
     variables of Slurm, Open MPI or a TPU pod, or by `IMAGINAX_CLUSTER=1`, which leaves the rest to jax.
@@ -51,6 +53,7 @@ def initialise(devices: int | None = None) -> None:
         ConfigError: if the devices cannot be shared out evenly.
         RunError: if the others cannot be reached.
     """
+    pin()
     if jax.distributed.is_initialized():
         return
     processes = int(os.environ.get(PROCESSES, 1))
@@ -84,7 +87,8 @@ def _on_cluster() -> bool:
 def launch(processes: int, words: Sequence[str]) -> int:
     """Runs a command line as `processes` processes of this machine, which find each other on loopback.
 
-    Ctrl-C and SIGTERM are handed on. If one of them fails the others are ended.
+    Ctrl-C, SIGTERM and SIGHUP are handed on; a terminal sends them to this process alone. If one of the
+    processes fails the others are ended.
 
     Args:
         processes: at least 2.
@@ -98,13 +102,16 @@ def launch(processes: int, words: Sequence[str]) -> int:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     command = [sys.executable, "-m", "imaginax.cli", *words]
     common = os.environ | {ADDRESS: address, PROCESSES: str(processes)}
-    children = [subprocess.Popen(command, env=common | {PROCESS: str(i)}) for i in range(processes)]
+    children = [
+        subprocess.Popen(command, env=common | {PROCESS: str(i)}, start_new_session=True)
+        for i in range(processes)
+    ]
 
     def forward(number, frame):
         for child in children:
             child.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, forward) for number in interruption.caught()}
     try:
         return _wait(children)
     finally:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from imaginax.runtime.output import reason
 from imaginax.runtime.run_directory import RunDirectory, RunError, finite
 
 PerSeed = dict[str, Float[np.ndarray, "S"]]
@@ -25,18 +28,24 @@ class Logger:
     under the same names and the seeds under `name/seed_i`. A value that is not finite is null in
     metrics.jsonl and left out of the mean.
 
-    Rows after `step` are dropped when a run goes on from there: they will be made again.
+    Rows after `step` are dropped when a run goes on from there: they will be made again. TensorBoard's files
+    say nothing that metrics.jsonl does not: if they cannot be written `note` is told so, and they end.
     """
 
-    def __init__(self, directory: RunDirectory, *, step: int = 0):
+    def __init__(
+        self, directory: RunDirectory, *, step: int = 0, note: Callable[[str], None] = lambda text: None
+    ):
         self._path = directory.metrics
+        self._note = note
+        self._events: Any = None
         try:
             rows = [row for row in read_metrics(self._path) if row["step"] <= step]
             _rewrite(self._path, rows)
             self._file = self._path.open("a")
-            self._events = _open_events(directory.tensorboard, step)
         except OSError as error:
             raise self._failure(error) from error
+        with self._convenient():
+            self._events = _open_events(directory.tensorboard, step)
 
     def __enter__(self) -> Logger:
         return self
@@ -44,11 +53,9 @@ class Logger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in (self._file, self._events):
-            try:
+        for file in filter(None, (self._file, self._events)):
+            with contextlib.suppress(OSError):  # a full disk was reported by the row that met it
                 file.close()
-            except OSError:  # a full disk was reported by the row that met it
-                continue
 
     def log(self, step: int, env_steps: int, wall_s: float, *, stage: str, metrics: PerSeed) -> None:
         """Writes one row.
@@ -70,10 +77,21 @@ class Logger:
         try:
             self._file.write(json.dumps(finite(row), allow_nan=False) + "\n")
             self._file.flush()
-            self._events.write_event(_event(step, metrics))
-            self._events.flush()
         except OSError as error:
             raise self._failure(error) from error
+        if self._events:
+            with self._convenient():
+                self._events.write_event(_event(step, metrics))
+                self._events.flush()
+
+    @contextlib.contextmanager
+    def _convenient(self) -> Iterator[None]:
+        """After a failure there are no more events."""
+        try:
+            yield
+        except Exception as error:  # tensorboardX and protobuf raise many kinds
+            self._events = None
+            self._note(f"no more events for TensorBoard: {reason(error)}")
 
     def _failure(self, error: OSError) -> RunError:
         return RunError(f"cannot write to {self._path.parent}: {error.strerror or error}")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from imaginax.runtime.config import hint
-from imaginax.runtime.curves import Band, Curve, band
+from imaginax.runtime.curves import Curve, band
 from imaginax.runtime.metrics import read_metrics
+from imaginax.runtime.output import one_line
 from imaginax.runtime.run_directory import RunError, read_json, read_run, write_json
 from imaginax.types import ConfigError
 
@@ -100,41 +101,60 @@ def learning_curve(
     with mpl.rc_context(style()):
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         axes = figure.add_subplot()
-        for curve in curves:
-            _draw(axes, curve, band(curve, statistic), seeds_as_lines=len(curves) == 1)
+        lines = [_draw(axes, curve, statistic, seeds_as_lines=len(curves) == 1) for curve in curves]
         for i, (name, value) in enumerate((references or {}).items()):
             pattern = _DASHES[i % len(_DASHES)]
-            axes.axhline(value, color="#888888", linestyle=pattern, linewidth=1.2, label=name)
+            lines.append((name, axes.axhline(value, color="#888888", linestyle=pattern, linewidth=1.2)))
         axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
         axes.margins(x=0.02)
         axes.xaxis.set_major_formatter(lambda value, _: _short(value))
-        _legend(figure, axes)
+        _legend(figure, [(label, line) for label, line in lines if label])
+        _take_literally(figure)
         return _save(figure, path)
 
 
+_LONGEST = 80  # letters that fit into the width of a figure
 _DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
-def _draw(axes: Any, curve: Curve, over: Band, *, seeds_as_lines: bool) -> None:
-    """One curve: what its seeds have in common, the band and perhaps the seeds themselves."""
+def _draw(axes: Any, curve: Curve, statistic: str, *, seeds_as_lines: bool) -> tuple[str, Any]:
+    """One curve: what its seeds have in common, the band and perhaps the seeds; its label and main line."""
+    over = band(curve, statistic)
     label = ": ".join(filter(None, [curve.label, over.words]))
     marker = "o" if over.env_steps.size <= 30 else None
-    (line,) = axes.plot(over.env_steps, over.centre, marker=marker, markersize=4, label=label, zorder=3)
+    (line,) = axes.plot(over.env_steps, over.centre, marker=marker, markersize=4, zorder=3)
     if over.words:
         axes.fill_between(
             over.env_steps, over.low, over.high, color=line.get_color(), alpha=0.18, linewidth=0
         )
     if over.words and seeds_as_lines:
         axes.plot(curve.env_steps, curve.returns.T, color=line.get_color(), linewidth=0.9, alpha=0.4)
+    return label, line
 
 
-def _legend(figure: Any, axes: Any) -> None:
-    """Below the axes, where it hides nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if not labels:
+def _legend(figure: Any, lines: Sequence[tuple[str, Any]]) -> None:
+    """Below the axes, where it hides nothing.
+
+    Words are set afterwards: matplotlib leaves out those that begin with an underscore.
+    """
+    if not lines:
         return
-    figure.set_size_inches(6.4, 3.8 + 0.2 * len(labels))
-    figure.legend(handles, labels, loc="outside lower center", ncols=1)
+    figure.set_size_inches(6.4, 3.8 + 0.2 * len(lines))
+    handles = [line for _, line in lines]
+    legend = figure.legend(handles, ["?"] * len(lines), loc="outside lower center", ncols=1)
+    for text, (label, _) in zip(legend.get_texts(), lines, strict=True):
+        text.set_text(label)
+
+
+def _take_literally(figure: Any) -> None:
+    """Shows the names of runs as they are, on one line: no `$` begins a formula."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        words = one_line(text.get_text())
+        half = _LONGEST // 2
+        text.set_text(words if len(words) <= _LONGEST else f"{words[:half]}…{words[-half:]}")
+        text.set(parse_math=False, usetex=False)
 
 
 def _short(value: float) -> str:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from imaginax.runtime.output import Output, one_line, say
+
 Stream = Any  # of text; no type covers sys.stdout and io.StringIO for every checker
 
 _HISTORY = 60  # runs of up to so many chunks keep a line for each on the terminal
@@ -46,20 +48,20 @@ class ChunkReport(NamedTuple):
 def show(total_chunks: int, stream: Stream = None, *, quiet: bool = False) -> Iterator[Progress]:
     """A live display where `stream` (default: standard output) is a terminal, plain lines elsewhere.
 
-    `quiet` shows nothing.
+    A stream that fails is reported once, and nothing else stops. `quiet` shows nothing.
     """
-    if quiet:
-        with open(os.devnull, "w") as nowhere:
-            yield PlainProgress(nowhere)
-        return
     stream = stream or sys.stdout
-    if not stream.isatty():
-        yield PlainProgress(stream)
+    if quiet or stream is None:
+        yield Progress()
+        return
+    out = stream if isinstance(stream, Output) else Output(stream)
+    if not out.isatty() or os.environ.get("TERM") == "dumb":
+        yield PlainProgress(out)
         return
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(file=stream, highlight=False)
+    console: Any = Console(file=out, highlight=False)  # type: ignore[arg-type]
     display = LiveProgress(console, keep_lines=total_chunks <= _HISTORY)
     with Live(display, console=console, refresh_per_second=8, transient=True):
         yield display
@@ -98,28 +100,42 @@ def _rate(rate: float) -> str:
     return f"{rate:.1f}" if rate < 10 else f"{rate:,.0f}".replace(",", " ")
 
 
-class PlainProgress:
-    """One line a chunk, and nothing else."""
-
-    def __init__(self, stream: Stream):
-        self._stream = stream
+class Progress:
+    """What a run tells of itself; this one tells nobody."""
 
     def doing(self, what: str) -> None:
-        """Says nothing."""
+        """What is done between chunks."""
 
     def running(self, stage: str, chunk: int, chunks: int) -> None:
-        """Says nothing."""
+        """The chunk under way."""
+
+    def report(self, report: ChunkReport) -> None:
+        """A chunk that is done."""
+
+    def note(self, text: str) -> None:
+        """What a user should know besides."""
+
+    def leave(self) -> None:
+        """Before the process ends at once."""
+
+
+class PlainProgress(Progress):
+    """One line a chunk, and nothing else."""
+
+    def __init__(self, stream: Output):
+        self._stream = stream
 
     def report(self, report: ChunkReport) -> None:
         """Prints the chunk's line."""
-        print("  ".join(text for _, text in parts(report)), file=self._stream, flush=True)
+        self._stream.write("  ".join(text for _, text in parts(report)) + "\n")
+        self._stream.flush()
 
     def note(self, text: str) -> None:
         """Prints to standard error, so that the lines of chunks stay alone."""
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
 
-class LiveProgress:
+class LiveProgress(Progress):
     """A line that moves: spinner, chunk, bar, seconds; the chunks that are done stand above it."""
 
     _STYLES = {"stage": "bold", "return": "bold green", "dim": "dim", "": "default"}
@@ -129,7 +145,7 @@ class LiveProgress:
 
         self._console = console
         self._keep_lines = keep_lines
-        self._spinner = Spinner("dots", style="cyan")
+        self._spinner = Spinner("dots" if console.encoding.startswith("utf") else "line", style="cyan")
         self._doing = "starting"
         self._fraction, self._step = 0.0, 0.0
         self._since = time.monotonic()
@@ -159,7 +175,11 @@ class LiveProgress:
 
     def note(self, text: str) -> None:
         """Prints above the live line."""
-        self._console.print(text, style="yellow", markup=False)
+        self._console.print(one_line(text), style="yellow", markup=False)
+
+    def leave(self) -> None:
+        """Gives the terminal its cursor back."""
+        self._console.show_cursor()
 
     def _begin(self, doing: str, fraction: float, step: float) -> None:
         self._doing, self._fraction, self._step = doing, fraction, step
@@ -182,6 +202,3 @@ class LiveProgress:
         left = "" if self._left_s is None else f"left {duration(self._left_s - elapsed)}"
         line.add_row(self._spinner, Text(self._doing, style="bold"), bar, clock, left)
         return line if self._keep_lines or self._last is None else Group(self._last, line)
-
-
-Progress = PlainProgress | LiveProgress

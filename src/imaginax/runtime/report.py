@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from jaxtyping import Array, Float, PyTree, UInt, UInt8
 
 from imaginax.runtime import distributed
 from imaginax.runtime.compilation import compiled
+from imaginax.runtime.output import reason
 from imaginax.runtime.plotting import Curve, learning_curve
 from imaginax.runtime.run_directory import RunDirectory, RunError, write_json
 from imaginax.runtime.video import frames_per_second, write_gif
@@ -30,6 +32,8 @@ class History:
         env_steps: steps of the environments (not decisions or resets) after each chunk, of one seed.
         returns: mean return of the episodes that ended in each chunk, one list of seeds a chunk; None
             for a seed in which none ended.
+        lengths: the settings that said how long the run was (`runtime.lengthening`).
+        settings: `run_directory.fingerprint` of all others.
     """
 
     stage: int = 0
@@ -39,6 +43,8 @@ class History:
     compile_s: float = 0.0
     env_steps: list[int] = dataclasses.field(default_factory=list)
     returns: list[list[float | None]] = dataclasses.field(default_factory=list)
+    lengths: dict[str, int] = dataclasses.field(default_factory=dict)
+    settings: str = ""
 
     def per_seed(self) -> Float[np.ndarray, "S T"]:
         """Returns of each seed after each of T chunks; NaN where no episode ended."""
@@ -135,23 +141,38 @@ def write(
     summary: dict[str, Any],
     history: History,
     evaluation: Evaluation | None,
-) -> None:
+) -> list[str]:
     """Writes summary.json, figures/return.png and, after an evaluation, media/episode.gif.
 
+    Returns:
+        A line for each picture that could not be drawn, which is no reason for a run to fail.
+
     Raises:
-        RunError: if one of them cannot be written.
+        RunError: if the summary cannot be written.
     """
     try:
         write_json(directory.summary, summary)
     except OSError as error:
         raise RunError(f"cannot write {directory.summary}: {error.strerror or error}") from error
+    pictures = {"figures/return.png": partial(_write_curve, directory, summary, history)}
+    if evaluation is not None:
+        pictures["media/episode.gif"] = partial(write_episode, directory, system, evaluation)
+    faults = []
+    for name, draw in pictures.items():
+        try:
+            draw()
+        except Exception as error:  # matplotlib, the renderer and the encoder raise many kinds
+            faults.append(f"no {name}: {reason(error)}")
+    return faults
+
+
+def _write_curve(directory: RunDirectory, summary: dict[str, Any], history: History) -> None:
+    """Writes figures/return.png, once an episode has ended."""
     per_seed = history.per_seed()
     if np.isfinite(per_seed).any():
         curve = Curve("", np.asarray(history.env_steps, float), per_seed)
         title = f"{summary['system']} on {summary['env']}"
         learning_curve(directory.figures / "return.png", [curve], title=title)
-    if evaluation is not None:
-        write_episode(directory, system, evaluation)
 
 
 def write_episode(directory: RunDirectory, system: System, evaluation: Evaluation) -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import jax
@@ -24,9 +22,10 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree
 
-from imaginax.runtime import checkpoint, distributed, memory, progress, report, run_directory
+from imaginax.runtime import checkpoint, distributed, lengthening, memory, progress, report, run_directory
 from imaginax.runtime.compilation import enable_cache
 from imaginax.runtime.driver import CompiledDriver, Driver, make_driver
+from imaginax.runtime.interruption import interruptible
 from imaginax.runtime.loop import ChunkOutput
 from imaginax.runtime.metrics import Logger
 from imaginax.runtime.precision import precision
@@ -82,7 +81,7 @@ def train(
         stream: where progress is shown; standard output by default.
 
     Returns:
-        The content of summary.json. Its status is "finished", or "stopped" after Ctrl-C or SIGTERM.
+        The content of summary.json. Its status is "finished", or "stopped" after Ctrl-C, SIGTERM or SIGHUP.
 
     Raises:
         ConfigError: if `logdir` holds another run, or the state does not fit into memory or the devices.
@@ -95,7 +94,7 @@ def train(
     with precision(system):
         memory.check(system, seeds, mesh)
     record = run_directory.describe(system, preset=preset, seeds=seeds, seed=seed)
-    enable_cache()
+    kept = enable_cache()
     chunks = sum(stage.chunks for stage in system.schedule)
     with (
         _opened(logdir, record, override_config) as directory,
@@ -103,6 +102,8 @@ def train(
         progress.show(chunks, stream, quiet=not distributed.is_leader()) as display,
         contextlib.closing(make_driver(system, seeds, mesh, overlap=overlap)) as driver,
     ):
+        if kept is None:
+            display.note("compiled programs are not kept for the next start: their folder cannot be written")
         return _train(Run(system, driver, directory, display, saving or Saving()), record)
 
 
@@ -121,7 +122,7 @@ def _opened(logdir: Path | str, record: dict[str, Any], override_config: bool) -
 def _train(run: Run, record: dict[str, Any]) -> dict[str, Any]:
     """Runs to the end, evaluates and writes what is left behind, also of a run that failed."""
     evaluation, failure = None, None
-    with interruptible() as interrupted:
+    with interruptible(run.say_interrupted, run.leave) as interrupted:
         try:
             status = "finished" if run.go(record, interrupted) else "stopped"
         except NonFinite as error:
@@ -150,11 +151,13 @@ def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> c
         record: its config.json.
 
     Raises:
+        ConfigError: if a file that the run reads is another now.
         CheckpointError: if there is none.
     """
+    run_directory.check_inputs(record)
     with precision(system):
         shapes = CompiledDriver(system, record["seeds"]).shapes()
-        restored = checkpoint.restore(directory.checkpoints, shapes)
+        restored = lengthening.restore(system, directory.checkpoints, shapes, lane_keys(record)[0])
     if restored is None:
         raise checkpoint.CheckpointError(f"{directory.path} holds no checkpoint yet")
     return restored
@@ -185,29 +188,6 @@ def _index(chunk: int) -> Int[np.ndarray, ""]:
     return np.asarray(chunk, np.int32)
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C interrupts as usual.
-
-    Outside of the main thread, where signals cannot be caught, it is never set.
-    """
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def request(number: int, frame: FrameType | None) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class Run:
     """One run under way: the state on the device, how far it has come, and where it reports."""
 
@@ -227,6 +207,7 @@ class Run:
         self._display = display
         self._saving = saving
         self._saved_step = -1
+        self._evaluating = False
         self._saved_at = self._mark = time.monotonic()
 
     def go(self, record: dict[str, Any], interrupted: threading.Event) -> bool:
@@ -255,6 +236,7 @@ class Run:
     def evaluate(self, keys: Key[Array, "S"]) -> report.Evaluation:
         """Fresh episodes of every lane."""
         self._display.doing("evaluating")
+        self._evaluating = True
         return self._driver.evaluate(self.state, keys, 1)
 
     def report(
@@ -264,29 +246,57 @@ class Run:
         self._display.doing("drawing")
         summary = report.summarise(record, self.history, status, evaluation)
         write = partial(report.write, self._directory, self._system, summary, self.history, evaluation)
-        distributed.leader_first(write)
+        for fault in distributed.leader_first(write) or ():
+            self._display.note(fault)
         return summary
+
+    def say_interrupted(self, signal_name: str) -> None:
+        """Says what a signal does, and what a second one would lose."""
+        lost = self.history.step - max(self._saved_step, 0)
+        self._display.note(_of_interruption(signal_name, lost, self._evaluating))
+
+    def leave(self) -> None:
+        """Before the process ends at once."""
+        self._display.leave()
 
     def _begin(self, record: dict[str, Any]) -> None:
         """Loads the newest valid checkpoint, or initialises every lane."""
-        restored = checkpoint.restore(self._directory.checkpoints, self._driver.shapes())
+        restored = lengthening.restore(
+            self._system, self._directory.checkpoints, self._driver.shapes(), lane_keys(record)[0]
+        )
         if restored:
             for fault in restored.skipped:
                 self._display.note(f"skipped: {fault}")
             self.state = self._driver.resume(restored.state)
             self.history = report.History(**restored.progress)
             self._saved_step = restored.step
+            self._say_length()
         else:
             self._display.doing("compiling the start")
             self.state, seconds = self._driver.start(lane_keys(record)[0])
             self.history.compile_s += seconds
+        self.history.lengths = run_directory.lengths(self._system.config)
+        self.history.settings = run_directory.fingerprint(self._system)
         self._saved_at = self._mark = time.monotonic()
+
+    def _say_length(self) -> None:
+        """Says that a run has become longer, or has come to its end before."""
+        lengths, before = run_directory.lengths(self._system.config), self.history.lengths
+        history, schedule = self.history, self._system.schedule
+        longer = [
+            f"{name} {before[name]} -> {now}" for name, now in lengths.items() if before.get(name, now) != now
+        ]
+        if longer:
+            self._display.note(f"goes on with {', '.join(longer)}")
+        elif history.stage == len(schedule) - 1 and history.chunk >= schedule[-1].chunks:
+            more = f": more {' or '.join(lengths)} would go on with it" if lengths else ""
+            self._display.note(f"this run is finished, and is evaluated again{more}")
 
     def _logger(self) -> contextlib.AbstractContextManager[Logger | None]:
         """What writes metrics; nothing, in all processes but the first."""
         if not distributed.is_leader():
             return contextlib.nullcontext()
-        return Logger(self._directory, step=self.history.step)
+        return Logger(self._directory, step=self.history.step, note=self._display.note)
 
     def _run_stage(self, stage: Stage, logger: Logger | None, interrupted: threading.Event) -> bool:
         """Runs a stage to its end; False if it was interrupted."""
@@ -370,6 +380,16 @@ class Run:
             self._saver.save(step, self.state, progress=dataclasses.asdict(self.history))
             self._saved_step = step
         self._saved_at = time.monotonic()
+
+
+def _of_interruption(signal_name: str, unsaved: int, evaluating: bool) -> str:
+    first = "Ctrl-C" if signal_name == "SIGINT" else signal_name
+    does, loses = "saving after this chunk", "this chunk"
+    if unsaved:
+        loses += f" and the {unsaved} before it since the last save"
+    if evaluating:
+        does, loses = "all is saved, the evaluation is finished first", "the evaluation"
+    return f"{first}: {does}; Ctrl-C again stops at once and loses {loses}"
 
 
 def _check_finite(stage: Stage, chunk: int, output: ChunkOutput) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import math
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import jax
 
 import imaginax
 from imaginax.runtime import config as configs
+from imaginax.runtime.output import reason
 from imaginax.types import ConfigError, System
 
 if sys.platform != "win32":
@@ -83,13 +85,17 @@ class RunDirectory:
 def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> dict[str, Any]:
     """What config.json says of a run."""
     device = jax.devices()[0]
+    config = configs.to_json(system.config)
+    inputs = {field: _input(path) for field, path in system.inputs}
     return {
         "system": system.name,
         "env": system.environment.spec.name,
         "preset": preset,
         "seeds": seeds,
         "seed": seed,
-        "config": configs.to_json(system.config),
+        "config": config | {field: found["path"] for field, found in inputs.items()},
+        "inputs": inputs,
+        "lengths": lengths(system.config),
         "versions": {
             "imaginax": imaginax.__version__,
             "jax": metadata.version("jax"),
@@ -98,6 +104,39 @@ def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> di
         },
         "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
     }
+
+
+def lengths(config: Any) -> dict[str, int]:
+    """The fields of a configuration that say how long it trains, which its class names in `lengths`."""
+    return {name: getattr(config, name) for name in getattr(config, "lengths", ())}
+
+
+def fingerprint(system: System) -> str:
+    """sha256 of what a system trains, and not of how long or from which folder."""
+    apart = {*lengths(system.config), *(field for field, _ in system.inputs)}
+    config = {name: value for name, value in configs.to_json(system.config).items() if name not in apart}
+    return hashlib.sha256(json.dumps([system.name, config], sort_keys=True).encode()).hexdigest()
+
+
+def _input(path: str) -> dict[str, str]:
+    """Where a file lies, from whichever folder, and what is in it."""
+    with open(path, "rb") as file:
+        return {"path": os.path.abspath(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def check_inputs(record: dict[str, Any]) -> None:
+    """Compares the files that a run reads with what they were when it began.
+
+    Raises:
+        ConfigError: naming one that is gone or changed.
+    """
+    for field, known in record.get("inputs", {}).items():
+        try:
+            found = _input(known["path"])
+        except OSError as error:
+            raise ConfigError(f"{field} {known['path']} cannot be read: {reason(error)}") from error
+        if found["sha256"] != known["sha256"]:
+            raise ConfigError(f"{field} {known['path']} is not the file that the run began with")
 
 
 def open_run(logdir: Path | str, record: dict[str, Any], *, override_config: bool = False) -> RunDirectory:
@@ -109,12 +148,15 @@ def open_run(logdir: Path | str, record: dict[str, Any], *, override_config: boo
         override_config: go on although the settings differ.
 
     Raises:
-        ConfigError: if the folder holds a run with other settings; it lists them.
+        ConfigError: if the folder holds a run with other settings, which it lists, or a longer run.
         RunError: if the folder cannot be written.
     """
     directory = RunDirectory(Path(logdir))
     if directory.config.exists():
-        changed = _changed(read_json(directory.config), record)
+        old = read_json(directory.config)
+        changed = _changed(old, record)
+        if not changed and not override_config:
+            _check_longer(directory.path, old, record)
         if changed and not override_config:
             raise ConfigError(
                 f"{directory.path} holds a run with other settings ({'; '.join(changed)}): "
@@ -180,9 +222,27 @@ def read_run(logdir: Path | str) -> tuple[RunDirectory, dict[str, Any]]:
 
 def _changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Differences that make it another run; versions and devices may change under a run."""
-    decisive = ("system", "env", "seeds", "seed", "config")
-    before, after = ({name: record.get(name) for name in decisive} for record in (old, new))
+    before, after = (_decisive(record, new["lengths"]) for record in (old, new))
     return configs.differences(before, after)
+
+
+def _check_longer(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    for name, length in new["lengths"].items():
+        if length < old["config"].get(name, length):
+            raise ConfigError(
+                f"{path} holds a run of {name} {old['config'][name]} already, which cannot become one of"
+                f" {length}: choose another --logdir"
+            )
+
+
+def _decisive(record: dict[str, Any], lengths: Iterable[str]) -> dict[str, Any]:
+    """What makes a run that run, and not how long it is. A file is known by its content: it may be moved."""
+    names = ("system", "env", "seeds", "seed", "config")
+    decisive = {name: record.get(name) for name in names}
+    config = record.get("config") or {}
+    files = record.get("inputs", {}).items()
+    config = config | {field: f"file of sha256 {found['sha256'][:12]}" for field, found in files}
+    return decisive | {"config": {name: config[name] for name in config if name not in lengths}}
 
 
 def read_json(path: Path) -> dict[str, Any]:

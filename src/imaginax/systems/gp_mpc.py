@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,8 @@ class GPMPCConfig:
         fit: how hyperparameters are chosen.
         planner: the controller.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("trials",)
 
     env: str = "gpmpc_cartpole"
     trials: int = 6

@@ -18,7 +18,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +61,8 @@ class GPDMSystemConfig:
         fit: a sweep.
         hmc: the draws of Monte Carlo EM.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("sweeps",)
 
     env: str = ENV
     motion: str = ""
@@ -121,14 +123,19 @@ def _read(motion: str, skeleton: str) -> tuple[mocap.Skeleton, mocap.Motion]:
     Raises:
         ConfigError: if one of them cannot be read; it names the file.
     """
+    body = asf.read(_skeleton(motion, skeleton))
+    return body, amc.read(motion, body)
+
+
+def _skeleton(motion: str, skeleton: str) -> str:
+    """The path of the skeleton: as it is given, or the only one beside the motion."""
     for name, path in (("motion", motion), ("skeleton", skeleton)):
         if path and not Path(path).exists():
             raise ConfigError(f"{name} {path!r}: no such file")
     near = sorted(path for path in Path(motion).parent.iterdir() if path.suffix.lower() == ".asf")
     if not skeleton and len(near) != 1:
         raise ConfigError(f"skeleton must be given: {len(near)} .asf files lie beside motion {motion!r}")
-    body = asf.read(skeleton or near[0])
-    return body, amc.read(motion, body)
+    return skeleton or str(near[0])
 
 
 def environment(config: GPDMSystemConfig) -> tuple[Environment, mocap.Prepared]:
@@ -179,8 +186,23 @@ def make(config: GPDMSystemConfig) -> System:
     learn = schedule[-1].learn
     assert learn is not None
     return System(
-        "gpdm", config, vector, replay, init, _act, learn, _record, evaluate, schedule, float64=True
+        "gpdm",
+        config,
+        vector,
+        replay,
+        init,
+        _act,
+        learn,
+        _record,
+        evaluate,
+        schedule,
+        float64=True,
+        inputs=_inputs(config.motion, config.skeleton),
     )
+
+
+def _inputs(motion: str, skeleton: str) -> tuple[tuple[str, str], ...]:
+    return (("motion", motion), ("skeleton", _skeleton(motion, skeleton))) if motion else ()
 
 
 def _schedule(config: GPDMSystemConfig, data: Callable[..., MotionData], length: int) -> tuple[Stage, ...]:

@@ -10,6 +10,7 @@ Nothing is learned. The planner sees the environment's state, which the rules ne
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -40,6 +41,8 @@ class MpcConfig:
         eval_episodes: episodes of the final evaluation.
         planner: the controller.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("trials",)
 
     env: str = "pets_cartpole"
     action_repeat: int = 1

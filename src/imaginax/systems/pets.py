@@ -14,6 +14,7 @@ Algorithm 1 of the paper:
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,8 @@ class PetsConfig:
         fit: its training.
         planner: the controller.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("trials",)
 
     env: str = "pets_cartpole"
     trials: int = 10

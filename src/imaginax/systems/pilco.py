@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -95,6 +95,8 @@ class PILCOConfig:
         fit: how hyperparameters are chosen.
         search: the policy and how it is improved.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("trials",)
 
     env: str = "gpmpc_cartpole"
     trials: int = 8

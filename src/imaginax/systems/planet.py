@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -78,6 +78,8 @@ class PlaNetConfig:
         objective: what they learn from.
         planner: the controller.
     """
+
+    lengths: ClassVar[tuple[str, ...]] = ("episodes",)
 
     env: str = "control_cartpole_swingup"
     action_repeat: int = 8

@@ -45,6 +45,8 @@ class SelfPlayConfig:
         optimiser: of the network.
     """
 
+    lengths: ClassVar[tuple[str, ...]] = ("chunks",)
+
     env: str = "connect_four"
     max_plies: int = 0
     environments: int = 128

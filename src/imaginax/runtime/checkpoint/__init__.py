@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -167,7 +167,9 @@ def _entries(tree: PyTree) -> list[dict[str, Any]]:
 # ---------------------------------------------------------------- restoring
 
 
-def restore(directory: Path, like: PyTree) -> Restored | None:
+def restore(
+    directory: Path, like: PyTree, *, resized: Callable[[dict[str, Any]], bool] = lambda progress: False
+) -> Restored | None:
     """The newest valid checkpoint, or None where there is none at all.
 
     Process 0 decides which one it is and all follow.
@@ -176,16 +178,19 @@ def restore(directory: Path, like: PyTree) -> Restored | None:
         directory: the run's checkpoints/.
         like: the state's structure, shapes and types, as `jax.eval_shape` gives them. A leaf with a
             sharding is restored onto it, whatever it was saved from; others onto the default device.
+        resized: progress -> whether arrays may have other sizes than `like`. They then come as they were
+            saved, onto the default device.
 
     Raises:
         CheckpointError: if there are checkpoints but none is valid, or if the newest valid one is of a
             state with other shapes or types; it names them.
     """
     peers = Peers()
-    found = peers.lead(lambda: _newest_valid(directory, like))
+    found = peers.lead(lambda: _newest_valid(directory, like, resized))
     if found is None:
         return None
-    progress, state = peers.all(lambda: _read(directory / found["folder"], like))
+    as_saved = _sized(like, found["shapes"])
+    progress, state = peers.all(lambda: _read(directory / found["folder"], as_saved))
     return Restored(found["step"], state, progress, tuple(found["skipped"]))
 
 
@@ -219,27 +224,49 @@ def verify(path: Path) -> dict[str, Any]:
         return _read_index(path)
 
 
-def _newest_valid(directory: Path, like: PyTree) -> dict[str, Any] | None:
+def _newest_valid(
+    directory: Path, like: PyTree, resized: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any] | None:
     """Which checkpoint to restore, as JSON: every process has to hear of it."""
     skipped = []
     for step, path in files.candidates(directory):
         try:
             index = verify(path)
-            same = index["arrays"] == _entries(like)
+            shapes = [entry["shape"] for entry in index["arrays"]]
+            as_saved = _sized(like, shapes) if resized(index["progress"]) and _fit(like, shapes) else like
+            same = index["arrays"] == _entries(as_saved)
             with _validity(path):
                 if index["step"] != step:
                     raise CheckpointError(f"it was saved as step {index['step']}")
                 if same:
-                    arrays.check(path / "state", like)
+                    arrays.check(path / "state", as_saved)
         except CheckpointError as error:
             skipped.append(str(error))
             continue
         if not same:
             raise CheckpointError(f"checkpoint {path} is of another state: {_difference(index, like)}")
-        return {"step": step, "folder": path.name, "skipped": skipped}
+        return {"step": step, "folder": path.name, "skipped": skipped, "shapes": shapes}
     if skipped:
         raise CheckpointError(f"no valid checkpoint in {directory}: {'; '.join(skipped)}")
     return None
+
+
+def _fit(like: PyTree, shapes: list[list[int]]) -> bool:
+    """Whether these can be the shapes of its arrays."""
+    leaves = jax.tree.leaves(like)
+    return len(leaves) == len(shapes) and all(
+        leaf.ndim == len(shape) and all(type(size) is int and size >= 0 for size in shape)
+        for leaf, shape in zip(leaves, shapes, strict=True)
+    )
+
+
+def _sized(like: PyTree, shapes: list[list[int]]) -> PyTree:
+    """`like` with other shapes; an array whose shape differs has no place either."""
+    leaves = [
+        leaf if list(leaf.shape) == shape else jax.ShapeDtypeStruct(tuple(shape), leaf.dtype)
+        for leaf, shape in zip(jax.tree.leaves(like), shapes, strict=True)
+    ]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
 def _read(path: Path, like: PyTree) -> tuple[dict[str, Any], PyTree]:
