@@ -35,11 +35,11 @@ class RSSMConfig:
 
     Attributes:
         kind: with both paths, or one of them alone.
-        deterministic: D, units of the deterministic state.
+        deterministic: D, units of the deterministic state (rssm, gru).
         stochastic: numbers, or choices, of the stochastic state.
-        classes: of each choice; 0 for numbers.
+        classes: categories per choice; 0 makes the latents Gaussian.
         hidden: units of each hidden layer.
-        min_std: least standard deviation of the numbers.
+        min_std: least standard deviation of Gaussian latents.
     """
 
     kind: Literal["rssm", "ssm", "gru"] = "rssm"

@@ -29,7 +29,7 @@ class ObjectiveConfig:
     Attributes:
         reward: of the reward's error.
         divergence: of KL(posterior || prior).
-        free_nats: of every step, that a divergence may have for nothing.
+        free_nats: KL below this many nats per step is not penalised (divergence, prior, overshooting).
         prior: further weight of KL(stop_gradient(posterior) || prior), which draws the prior alone: with
             divergence (1 - alpha) beta and prior (2 alpha - 1) beta together are DreamerV2's balanced KL.
         overshooting: beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
