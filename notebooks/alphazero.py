@@ -37,8 +37,8 @@ gallery = Gallery()
 # ## Strength against training
 #
 # Elo ratings over moves of self-play (Fig. 1 of the paper), beside players that stay the same. The strongest
-# opponent with many games stands at 0: the scale of another figure is another one. Triangles and dotted lines are
-# bounds: whoever wins, or loses, nearly every game has no rating.
+# opponent with many games stands at 0: the scale of another figure is another one. Triangles and
+# dotted lines are bounds: whoever wins, or loses, nearly every game has no rating.
 
 # %%
 gallery.figure("alphazero_elo.py", "alphazero/connect_four.json")
