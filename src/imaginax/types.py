@@ -359,14 +359,11 @@ class SystemState(NamedTuple):
 
 
 class Episodes(NamedTuple):
-    """Evaluation: `returns` [E] of E episodes, and the environment states [T, ...] of the first of them.
-
-    Of a board game `games` is a hash of the moves of each episode, by which repeated games are known.
-    """
+    """Evaluation: `returns` [E] of E episodes, and the environment states [T, ...] of the first of them."""
 
     returns: Float[Array, "E"]
     states: State
-    games: UInt[Array, "E"] | None = None
+    games: UInt[Array, "E"] | None = None  # of a board game: a hash of the moves, equal where a game repeats
 
 
 class System(NamedTuple):
