@@ -33,7 +33,8 @@ def test_compiled_runs_without_tracing_again():
 
 def test_on_cuda_open_loops_are_part_of_graphs_unless_the_user_says_otherwise(monkeypatch):
     """The compiler of every supported version knows the options, which it checks on a CPU too."""
-    device = SimpleNamespace(client=SimpleNamespace(platform_version="PJRT C API\ncuda 12090"))
+    client = SimpleNamespace(platform_version="PJRT C API\ncuda 12090")
+    device = SimpleNamespace(client=client, platform="gpu")
     halve = jax.jit(lambda x: jax.lax.while_loop(lambda x: x > 1, lambda x: x / 2, x))
     open_loop, closed = halve.trace(8.0), jax.jit(lambda x: jax.lax.fori_loop(0, 3, jnp.add, x)).trace(8)
     assert compilation._options(open_loop.jaxpr.jaxpr) is None, "a CPU needs none"
@@ -44,6 +45,16 @@ def test_on_cuda_open_loops_are_part_of_graphs_unless_the_user_says_otherwise(mo
     assert open_loop.lower().compile(options)(8.0) == 1.0
     monkeypatch.setenv("XLA_FLAGS", f"--{compilation._GRAPHS}=FUSION")
     assert compilation._options(open_loop.jaxpr.jaxpr) is None
+
+
+def test_devices_of_one_cpu_take_their_sums_in_turn_unless_the_user_says_otherwise(monkeypatch):
+    traced = jax.jit(jnp.sin).trace(1.0)
+    monkeypatch.setattr(jax, "local_device_count", lambda: 2)
+    options = compilation._options(traced.jaxpr.jaxpr)
+    assert options == {compilation._SIDE_BY_SIDE: False}
+    assert traced.lower().compile(options)(0.0) == 0.0, "an option that this compiler knows"
+    monkeypatch.setenv("XLA_FLAGS", f"--{compilation._SIDE_BY_SIDE}=true")
+    assert compilation._options(traced.jaxpr.jaxpr) is None
 
 
 def test_compiled_hands_the_options_to_the_compiler(monkeypatch):

@@ -18,6 +18,10 @@ _GRAPHS = "xla_gpu_enable_command_buffer"
 _WITH_LOOPS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE"
 
 
+# Whether operations that do not wait for each other run at the same time on a CPU.
+_SIDE_BY_SIDE = "xla_cpu_enable_concurrency_optimized_scheduler"
+
+
 class Compiled(NamedTuple):
     """An executable and the seconds that tracing and compiling it took."""
 
@@ -70,8 +74,15 @@ def _options(jaxpr: Jaxpr) -> dict[str, str | bool] | None:
 
     Before each step of a loop that ends when the data says so, as those of a search, a CUDA device asks the
     host whether to go on, unless the loop is part of a graph.
+
+    Where a CPU is divided into devices, two sums over them that one device waits for at once can take all
+    threads, so that the others never come to theirs: a deadlock (seen with jax 0.12 and two cores).
     """
-    on_cuda = "cuda" in jax.devices()[0].client.platform_version.lower()
-    if on_cuda and _GRAPHS not in os.environ.get("XLA_FLAGS", "") and "while" in primitives(jaxpr):
+    flags = os.environ.get("XLA_FLAGS", "")
+    device = jax.devices()[0]
+    on_cuda = "cuda" in device.client.platform_version.lower()
+    if on_cuda and _GRAPHS not in flags and "while" in primitives(jaxpr):
         return {_GRAPHS: _WITH_LOOPS}
+    if device.platform == "cpu" and jax.local_device_count() > 1 and _SIDE_BY_SIDE not in flags:
+        return {_SIDE_BY_SIDE: False}
     return None
