@@ -9,8 +9,16 @@ import os
 import pty
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator, Sequence
+
+# Makes its standard input the terminal whose Ctrl-C and whose end it gets, and becomes the command.
+_CONTROLLED = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Screen(io.StringIO):
@@ -35,13 +43,12 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environ = {"TERM": "xterm-256color"} | {k: v for k, v in os.environ.items() if k != "COLUMNS"}
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-c", _CONTROLLED, *command],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env=environ | environment,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
         self.screen = ""
