@@ -146,6 +146,36 @@ def test_without_a_factor_the_prior_is_left_and_the_failure_reported():
     np.testing.assert_array_equal(gp.log_likelihood(broken, data())[0], -np.inf)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("part", ["inputs", "targets"])
+def test_a_row_without_finite_numbers_is_left_out_and_counted(part, wrong):
+    given = data()
+    rows = getattr(given, part)
+    spoilt = given._replace(**{part: rows.at[3, 1].set(wrong)})
+    without = Data(*(jnp.delete(x, 3, axis=0) for x in given[:2]), ROWS - 1)
+    found, wanted = fit(hyperparameters(), spoilt), fit(hyperparameters(), without)
+    assert found.left_out == 1 and found.count == ROWS - 1 and not found.failed.any()
+    seen, expected = (gp.predict(p, jnp.asarray(POINTS)) for p in (found, wanted))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10), seen, expected)
+    np.testing.assert_allclose(
+        gp.log_likelihood(hyperparameters(), spoilt), gp.log_likelihood(hyperparameters(), without)
+    )
+
+
+@pytest.mark.parametrize("when_full", ["refuse", "drop_oldest"])
+@pytest.mark.parametrize("rows", [5, 6])
+def test_appending_a_row_without_finite_numbers_changes_only_the_count_of_those(rows, when_full):
+    before = fit(hyperparameters(), data(rows, 6))
+    x, y = jnp.zeros(FEATURES), jnp.zeros(OUTPUTS)
+    for row in ((x.at[1].set(jnp.nan), y), (x, y.at[0].set(jnp.inf))):
+        after = gp.append(before, *row, when_full=when_full)
+        assert after.left_out == 1
+        jax.tree.map(np.testing.assert_array_equal, after._replace(left_out=before.left_out), before)
+    then = gp.append(after, x, y)
+    close(then, gp.append(before, x, y), 0.0)
+    assert then.left_out == 1
+
+
 def test_predictions_are_differentiable_in_the_points():
     posterior = fit(hyperparameters(), data())
     f = lambda x: sum(jnp.sum(jnp.sin(m)) for m in gp.predict(posterior, jnp.asarray(x)))  # noqa: E731

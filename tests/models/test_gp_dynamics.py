@@ -119,11 +119,21 @@ def test_the_newest_transitions_are_kept_in_order(lqr, transitions):
         assert (data.inputs[kept:] == 0).all() and (data.targets[kept:] == 0).all()
 
 
+def test_a_transition_without_finite_numbers_is_left_out_and_reported(lqr, transitions):
+    spoilt = transitions._replace(next_observation=transitions.next_observation.at[-7, 0].set(jnp.nan))
+    for config in (EXACT, SPARSE):
+        fit = jax.jit(make_fit(lqr, config, GPFitConfig(starts=1, steps=3)))
+        params, metrics = fit(gp_dynamics(lqr, config).init(KEY), spoilt, ROWS, KEY)
+        assert metrics["model_left_out"] == 1 and metrics["model_rows"] == 39
+        assert all(jnp.isfinite(value) for value in metrics.values())
+        assert jnp.isfinite(params.posterior.beta).all()
+
+
 def test_loss_is_that_of_the_module_and_what_it_offers(lqr, transitions, fitted):
     params, metrics = fitted
     data = regression_data(lqr, transitions, ROWS, 40)
     model = gp_dynamics(lqr, EXACT)
-    np.testing.assert_allclose(model.loss(params, data, KEY)[0], metrics["model_loss"], rtol=1e-4)
+    np.testing.assert_allclose(model.loss(params, data, KEY)[0], metrics["model_loss"], rtol=2e-3)
     assert model.can.differentiable and not model.can.gaussian_belief  # beliefs are particles
 
 

@@ -68,14 +68,50 @@ def test_padding_changes_nothing_and_growing_data_need_no_new_program(drawn, fit
     assert fit._cache_size() == 1
 
 
-def test_data_that_are_no_numbers_leave_the_present_parameters(drawn, fit):
+def test_a_row_without_finite_numbers_is_left_out(drawn, fit):
     broken = data(drawn, ROWS)
     fitted = fit(broken._replace(targets=broken.targets.at[3, 0].set(jnp.nan)))
+    wanted = fit(data(tuple(np.delete(x, 3, axis=0) for x in drawn), ROWS - 1))
+    jax.tree.map(np.testing.assert_array_equal, fitted, wanted)
+
+
+def test_without_a_finite_objective_the_present_parameters_stay(drawn):
+    """Squares of such targets overflow, and those of the second output do not."""
+    given = data(drawn, ROWS)
+    fitted = fit_hyperparameters(
+        gp.initial(("se",), 2, 2, jnp.float64),
+        given._replace(targets=given.targets * jnp.array([1e200, 1.0])),
+        GPFitConfig(starts=1, steps=5),
+        jax.random.key(0),
+    )
     assert fitted.objective[0] == jnp.inf and jnp.isfinite(fitted.objective[1])
     present = gp.initial(("se",), 2, 2, jnp.float64)
     jax.tree.map(
         lambda got, was: np.testing.assert_array_equal(got[0], was[0]), fitted.hyperparameters, present
     )
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_signal_and_noise_of_targets_that_vanish_have_a_floor(dtype, drawn):
+    """Targets that never change, hardly change, are tiny or huge, and rows that repeat, in one fit."""
+    x = drawn[0][:20].copy()
+    wave, zero = np.sin(x[:, 0]), np.zeros(20)
+    one = np.where(np.arange(20) == 7, 0.3, 0.0)
+    targets = np.stack([zero, zero + 0.37, one, 1e-12 * wave, 1e12 * wave, 1.0 + 1e-9 * wave], axis=1)
+    given = Data(jnp.asarray(x, dtype), jnp.asarray(targets, dtype), jnp.int32(20))
+    present = gp.initial(("se",), targets.shape[1], 2, dtype)
+    fitted = jax.jit(lambda d: fit_hyperparameters(present, d, GPFitConfig(), jax.random.key(0)))(given)
+    term, eps = fitted.hyperparameters.kernel[0], float(jnp.finfo(dtype).eps)
+    size = np.sqrt(np.mean(targets**2, axis=0)) + (targets == 0).all(0)
+    for logarithm in (term.log_variance, fitted.hyperparameters.log_noise):
+        assert (np.asarray(logarithm) >= np.log(eps) + 2 * np.log(size) - 1e-3).all()
+    np.testing.assert_allclose(term.log_variance[0], np.log(eps), atol=2.0)
+    posterior = gp.posterior(fitted.hyperparameters, given)
+    assert not posterior.failed.any()
+    seen = gp.predict(posterior, given.inputs)
+    assert (np.asarray(seen.variance[:, 0]) <= 2 * eps).all()
+    allowed = np.array([eps, 0.01, 0.3, 1e-14, 1e10, 0.01])
+    assert (np.abs(seen.mean - targets) <= allowed).all()
 
 
 def test_the_best_start_wins_with_all_its_parameters():
@@ -118,11 +154,18 @@ def test_a_prior_pulls_by_its_width():
 
 
 def test_spread_is_numpys_and_that_of_a_constant_is_one(drawn):
+    """Of a target that never changes it is the size, and 1 if that is zero."""
     x = drawn[0].copy()
     x[:, 1] = 0.1234567
     spread = spread_of(data((x, drawn[1]), 40, np.nan))
     np.testing.assert_allclose(spread.inputs, [x[:40, 0].std(ddof=1), 1.0])
     np.testing.assert_allclose(spread.targets, drawn[1][:40].std(0, ddof=1))
+    for scale in (1e-200, 1.0, 1e200):
+        targets = np.stack([np.full(ROWS, -0.2), np.zeros(ROWS)], axis=1) * scale
+        spread = spread_of(data((scale * x, targets), 40, np.nan))
+        np.testing.assert_allclose(spread.targets, [0.2 * scale, 1.0])
+        np.testing.assert_allclose(spread.inputs, [scale * x[:40, 0].std(ddof=1), 1.0])
+        np.testing.assert_allclose(gp_fit.sizes(data((x, targets), 40)), [0.2 * scale, 1.0])
 
 
 @pytest.mark.parametrize("field", ["starts", "steps", "tolerance", "spread", "prior_std"])

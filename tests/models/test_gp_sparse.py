@@ -95,6 +95,19 @@ def test_a_choice_is_a_subset_without_repetition():
     assert chosen.count == INDUCING == len(rows) and rows <= {tuple(row) for row in INPUTS}
 
 
+def test_a_row_without_finite_numbers_is_left_out_and_counted():
+    spoilt = data()._replace(targets=data().targets.at[2, 0].set(jnp.nan))
+    chosen = gp_sparse.choose(spoilt, CAPACITY, jax.random.key(0))
+    assert chosen.count == ROWS - 1 and jnp.isfinite(chosen.inputs).all()
+    without = Data(*(jnp.delete(x, 2, axis=0) for x in data()[:2]), ROWS - 1)
+    found, wanted = (posterior_of(hyperparameters(), inducing(), d) for d in (spoilt, without))
+    assert found.left_out == 1 and wanted.left_out == 0
+    seen, expected = (gp.predict(p, jnp.asarray(POINTS)) for p in (found, wanted))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), seen, expected)
+    likelihoods = (likelihood_of(hyperparameters(), inducing(), d) for d in (spoilt, without))
+    np.testing.assert_allclose(*likelihoods, rtol=1e-9)
+
+
 def test_gradient_against_finite_differences():
     f = lambda h, z: gp_sparse.log_likelihood(  # noqa: E731
         jax.tree.map(jnp.asarray, h), Inducing(jnp.asarray(z), INDUCING), data()

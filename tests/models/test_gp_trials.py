@@ -77,6 +77,18 @@ def test_with_more_data_they_stand_for_all(fitted):
     assert error(sparse) < error(subset) / 2
 
 
+@pytest.mark.parametrize("inducing", [0, INDUCING])
+def test_a_transition_without_finite_numbers_is_left_out_and_reported(inducing):
+    learn = jax.jit(lambda d, key: fit(CONFIG, first_learner(TASK, CAPACITY, inducing), d, key, inducing))
+    given = data(INDUCING + 1)
+    spoilt = given._replace(targets=given.targets.at[4, 0].set(jnp.nan))
+    without = gp.Data(*(jnp.roll(x.at[4].set(1e3), -1, 0).at[:4].set(x[:4]) for x in given[:2]), INDUCING)
+    (learner, metrics), (wanted, _) = (learn(d, jax.random.key(0)) for d in (spoilt, without))
+    assert metrics["left_out"] == learner.posterior.left_out == 1 and metrics["points"] == INDUCING
+    assert all(jnp.isfinite(value) for value in metrics.values())
+    jax.tree.map(np.testing.assert_array_equal, predicted(learner.posterior), predicted(wanted.posterior))
+
+
 def test_learners_keep_their_shapes(fitted):
     """What is carried from trial to trial has the shapes of the first learner."""
     first = jax.eval_shape(partial(first_learner, TASK, CAPACITY, INDUCING))

@@ -67,6 +67,15 @@ def test_bounds_need_not_be_symmetric():
     np.testing.assert_allclose(known.mean[:, 2:], action, atol=1e-5)
 
 
+def test_an_observation_that_is_no_number_is_not_acted_on(system, learned):
+    state = learned[1]
+    with precision(system):
+        timestep = jax.tree.map(jnp.asarray, state.timestep)
+        blind = timestep._replace(observation=timestep.observation.at[0, 0].set(jnp.nan))
+        _, action, _ = system.act(jax.tree.map(jnp.asarray, state.learner), (), blind, state.key)
+    np.testing.assert_array_equal(action, 0.0)
+
+
 def test_the_distribution_of_starts():
     found = pilco.starts(envs.make("gpmpc_double_pendulum"))
     assert isinstance(found, Gaussian)
@@ -78,9 +87,11 @@ def test_further_starts_reach_over_what_was_seen_and_not_over_padding():
     task = gaussian_task(envs.make("gpmpc_cartpole"))
     rows = np.random.default_rng(0).normal(2.0, 3.0, (7, task.features))
     data = Data(jnp.asarray(np.vstack([rows, 100 * np.ones((4, task.features))])), jnp.zeros((11, 4)), 7)
-    found, seen = pilco.seen_features(task, data), rows[:, :-1]
-    np.testing.assert_allclose(found.mean, seen.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(found.covariance, np.cov(seen.T, ddof=0), rtol=1e-4, atol=1e-4)
+    seen = rows[:, :-1]
+    spoilt = Data(data.inputs.at[7].set(jnp.nan), data.targets, 8)
+    for found in (pilco.seen_features(task, data), pilco.seen_features(task, spoilt)):
+        np.testing.assert_allclose(found.mean, seen.mean(0), rtol=1e-5)
+        np.testing.assert_allclose(found.covariance, np.cov(seen.T, ddof=0), rtol=1e-4, atol=1e-4)
 
 
 def test_of_several_searches_the_best_is_kept():

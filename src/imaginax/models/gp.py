@@ -6,7 +6,8 @@ Williams 2006, chapter 2),
     beta = (K + s I)^-1 y        mean(x) = k(x)' beta        variance(x) = k(x, x) - k(x)' (K + s I)^-1 k(x)
 
 Data have a fixed number of rows, of which the first `count` are in use. The others are padding and change
-nothing. One compiled program therefore serves data that grow.
+nothing. One compiled program therefore serves data that grow. A row in use that holds a number which is not
+finite is left out, and counted.
 
 Everything follows the dtype of its inputs. float64 is the caller's choice, with `jax.enable_x64(True)`.
 """
@@ -61,6 +62,7 @@ class Posterior(NamedTuple):
         cholesky: lower factor of K + s I, the identity on padding.
         targets: of the data; no columns in a sparse process.
         count: rows in use.
+        left_out: rows of the data that were left out because a number in them is not finite.
         jitter: variance that had to be added to the diagonal; 0 in a sound fit.
         failed: whether there was no factor in spite of it. Then beta and inverse are zero: the prior is left.
     """
@@ -75,6 +77,7 @@ class Posterior(NamedTuple):
     cholesky: Float[Array, "E N N"]
     targets: Float[Array, "E R"]
     count: Int[Array, ""]
+    left_out: Int[Array, ""]
     jitter: Float[Array, "E"]
     failed: Bool[Array, "E"]
 
@@ -135,24 +138,31 @@ def log_likelihood(hyperparameters: Hyperparameters, data: Data) -> Float[Array,
 
     -y' (K + s I)^-1 y / 2 - log |K + s I| / 2 - n log(2 pi) / 2, with n rows in use.
     """
-    return jax.vmap(_log_likelihood, (0, None, 1))(hyperparameters, data, clean(data).targets)
+    data = clean(data)
+    return jax.vmap(output_log_likelihood, (0, None, 1))(hyperparameters, data, data.targets)
 
 
-def _log_likelihood(hyperparameters: Hyperparameters, data: Data, y: Float[Array, "N"]) -> Float[Array, ""]:
-    """Of one output."""
+def output_log_likelihood(
+    hyperparameters: Hyperparameters, data: Data, y: Float[Array, "N"]
+) -> Float[Array, ""]:
+    """Of one output with targets y; the data are clean."""
     constant = 0.5 * math.log(2.0 * math.pi) * jnp.asarray(data.count, y.dtype)
-    return log_density(covariance(hyperparameters, clean(data)), y) - constant
+    return log_density(covariance(hyperparameters, data), y) - constant
 
 
 def clean(data: Data) -> Data:
-    """With zeros in the rows of padding, whatever was there."""
-    used = in_use(data)[:, None]
-    return data._replace(inputs=jnp.where(used, data.inputs, 0.0), targets=jnp.where(used, data.targets, 0.0))
+    """The rows in use whose numbers are all finite, in order; zeros behind them, whatever was there."""
+    finite = jnp.isfinite(data.inputs).all(1) & jnp.isfinite(data.targets).all(1)
+    usable = in_use(data) & finite
+    order, count = jnp.argsort(~usable, stable=True), jnp.sum(usable, dtype=jnp.int32)
+    kept = (jnp.arange(len(order)) < count)[:, None]
+    inputs, targets = (jnp.where(kept, rows[order], 0.0) for rows in (data.inputs, data.targets))
+    return Data(inputs, targets, count)
 
 
 def posterior(hyperparameters: Hyperparameters, data: Data) -> Posterior:
     """The processes given data."""
-    data = clean(data)
+    rows, data = data.count, clean(data)
     solve = jax.vmap(_solve, (0, None, 1))
     beta, inverse, cholesky, jitter, failed = solve(hyperparameters, data, data.targets)
     lengthscales, variance = squared_exponential(hyperparameters.kernel)
@@ -167,6 +177,7 @@ def posterior(hyperparameters: Hyperparameters, data: Data) -> Posterior:
         cholesky,
         data.targets.T,
         jnp.asarray(data.count, jnp.int32),
+        jnp.asarray(rows - data.count, jnp.int32),
         jitter,
         failed,
     )
@@ -216,7 +227,7 @@ def append(
         (K + s I)^-1 <- (K + s I)^-1 + v v' / d^2        beta <- beta + v (y - u' y_old) / d^2
 
     When no row is free, the oldest one leaves and everything is computed anew, O(N^3); or the posterior
-    stays as it is.
+    stays as it is. A row with a number that is not finite is left out, and counted in `left_out`.
 
     Raises:
         ValueError: for a sparse process, which does not keep its rows.
@@ -224,9 +235,13 @@ def append(
     if posterior.targets.shape[1] != len(posterior.inputs):
         raise ValueError("only an exact Gaussian process can append a row; fit the sparse one anew")
     full = posterior.count >= len(posterior.inputs)
+    finite = jnp.isfinite(x).all() & jnp.isfinite(y).all()
     if when_full == "refuse":
-        return jax.tree.map(lambda new, old: jnp.where(full, old, new), _grow(posterior, x, y), posterior)
-    return jax.lax.cond(full, _replace_oldest, _grow, posterior, x, y)
+        grown, kept = _grow(posterior, x, y), finite & ~full
+    else:
+        grown, kept = jax.lax.cond(full, _replace_oldest, _grow, posterior, x, y), finite
+    same = posterior._replace(left_out=posterior.left_out + ~finite)
+    return jax.tree.map(lambda new, old: jnp.where(kept, new, old), grown, same)
 
 
 def _replace_oldest(posterior_: Posterior, x: Float[Array, "F"], y: Float[Array, "E"]) -> Posterior:
@@ -234,7 +249,8 @@ def _replace_oldest(posterior_: Posterior, x: Float[Array, "F"], y: Float[Array,
     inputs = jnp.concatenate([posterior_.inputs[1:], x[None]])
     targets = jnp.concatenate([posterior_.targets.T[1:], y[None]])
     hyperparameters = Hyperparameters(posterior_.kernel, jnp.log(posterior_.noise))
-    return posterior(hyperparameters, Data(inputs, targets, posterior_.count))
+    refitted = posterior(hyperparameters, Data(inputs, targets, posterior_.count))
+    return refitted._replace(left_out=posterior_.left_out)
 
 
 def _grow(posterior: Posterior, x: Float[Array, "F"], y: Float[Array, "E"]) -> Posterior:

@@ -113,7 +113,7 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
 
     def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics]:
         likelihood: Any = module.apply(params.module, data)
-        value = -likelihood.mean() / jnp.maximum(data.count, 1)
+        value = -likelihood.mean() / jnp.maximum(gp.clean(data).count, 1)
         return value, {"model_loss": value}
 
     can = Capabilities(continuous=True, differentiable=True)
@@ -133,8 +133,9 @@ def hyperparameters_of(variables: Any) -> Hyperparameters:
 def make_fit(env: Environment, model: GPConfig, config: GPFitConfig) -> Fit:
     """`fit(params, transitions [R, ...], count, key) -> (params, metrics)`.
 
-    The newest `model.capacity` of the first `count` transitions are used. Metrics report the log marginal
-    likelihood of a row, how much jitter the posterior needed, and how many outputs have no factor.
+    The newest `model.capacity` of the first `count` transitions are used, without those that hold a number
+    which is not finite. Metrics report the log marginal likelihood of a row, how many rows were left out, how
+    much jitter the posterior needed, and how many outputs have no factor.
     """
 
     def fit(params: GPParams, transitions: Transition, count: Array | int, key: Array):
@@ -166,14 +167,17 @@ def regression_data(env: Environment, transitions: Transition, count: Array | in
     )
     features = features_of(env)
     inputs = jnp.concatenate([features.inputs(observation), action], axis=-1)
-    return gp.clean(Data(inputs, features.target(observation, following), jnp.minimum(count, capacity)))
+    targets, kept = features.target(observation, following), jnp.minimum(count, capacity)
+    used = (jnp.arange(capacity) < kept)[:, None]
+    return Data(jnp.where(used, inputs, 0.0), jnp.where(used, targets, 0.0), kept)
 
 
 def _metrics(posterior: Posterior, likelihood: Float[Array, "E"], data: Data) -> Metrics:
-    rows = jnp.maximum(data.count, 1)
+    rows = data.count - posterior.left_out
     return {
-        "model_loss": -likelihood.mean() / rows,
-        "model_rows": jnp.asarray(data.count, likelihood.dtype),
+        "model_loss": -likelihood.mean() / jnp.maximum(rows, 1),
+        "model_rows": rows.astype(likelihood.dtype),
+        "model_left_out": posterior.left_out.astype(likelihood.dtype),
         "model_jitter": posterior.jitter.max(),
         "model_failed": posterior.failed.sum().astype(likelihood.dtype),
     }

@@ -9,6 +9,9 @@ for length-scales l, signal deviation sf and noise deviation sn, which is next t
 length-scale is a hundred times longer or shorter than the data spread, or the signal a thousand times larger
 than the noise, and is a wall there. Every output is fitted from several starts, all at once, and keeps the
 parameters of the best one.
+
+Targets that are all zero have a likelihood without a bound, as signal and noise vanish. Both variances
+therefore have a floor, eps mean(y^2) with eps the rounding error: the search moves what they have above it.
 """
 
 from __future__ import annotations
@@ -23,9 +26,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from imaginax.models import gp_sparse
-from imaginax.models.gp import Data, Hyperparameters, clean, in_use, log_likelihood
+from imaginax.models.gp import Data, Hyperparameters, clean, output_log_likelihood
 from imaginax.models.gp_sparse import Inducing
-from imaginax.models.kernels import Kernel, Linear, make_kernel
+from imaginax.models.kernels import Kernel, Linear, Term, make_kernel
 from imaginax.models.lbfgs import Minimum, minimise
 from imaginax.types import ConfigError
 
@@ -92,19 +95,34 @@ class Spread(NamedTuple):
 
 
 def spread_of(data: Data) -> Spread:
-    """Of inputs and targets; 1 where there is no spread."""
-    used = in_use(data)[:, None]
-    count = jnp.maximum(used.sum(), 2).astype(data.inputs.dtype)
-
-    def deviation(x: Array) -> Array:
-        # Moments about the first row: a constant column spreads by exactly zero.
-        shifted = jnp.where(used, x - x[0], 0.0)
-        mean = shifted.sum(0) / count
-        std = jnp.sqrt(jnp.sum(jnp.where(used, jnp.square(shifted - mean), 0.0), axis=0) / (count - 1.0))
-        return jnp.where(std > 0.0, std, 1.0)
-
+    """Of inputs and targets. What does not change has 1 as an input, and its size as a target."""
     data = clean(data)
-    return Spread(deviation(data.inputs), deviation(data.targets))
+    inputs, targets = _deviation(data.inputs, data.count), _deviation(data.targets, data.count)
+    return Spread(jnp.where(inputs > 0.0, inputs, 1.0), jnp.where(targets > 0.0, targets, sizes(data)))
+
+
+def sizes(data: Data) -> Float[Array, "E"]:
+    """Root mean square of each target; 1 where all are zero."""
+    data = clean(data)
+    size = _root_mean_square(data.targets, data.count)
+    return jnp.where(size > 0.0, size, 1.0)
+
+
+def _deviation(x: Float[Array, "N F"], count: Int[Array, ""] | int) -> Float[Array, "F"]:
+    """Standard deviation of each column, of which `count` rows are in use; 0 if rounding explains it."""
+    used = (jnp.arange(len(x)) < count)[:, None]
+    # Moments about the first row: a constant column spreads by exactly zero.
+    shifted = jnp.where(used, x - x[0], 0.0)
+    centred = jnp.where(used, shifted - shifted.sum(0) / jnp.maximum(count, 1), 0.0)
+    std = _root_mean_square(centred, jnp.maximum(count, 2) - 1)
+    return jnp.where(std > 10.0 * jnp.finfo(x.dtype).eps * _root_mean_square(x, count), std, 0.0)
+
+
+def _root_mean_square(x: Float[Array, "N F"], count: Int[Array, ""] | int) -> Float[Array, "F"]:
+    """Of each column, by its largest number, so that squares neither overflow nor vanish."""
+    largest = jnp.max(jnp.abs(x), axis=0)
+    scaled = x / jnp.where(largest > 0.0, largest, 1.0)
+    return largest * jnp.sqrt(jnp.sum(jnp.square(scaled), axis=0) / jnp.maximum(count, 1))
 
 
 def heuristic(kernel: Kernel, spread: Spread) -> Hyperparameters:
@@ -114,6 +132,19 @@ def heuristic(kernel: Kernel, spread: Spread) -> Hyperparameters:
     log_variance = 2.0 * jnp.log(spread.targets)
     kernel = make_kernel(tuple(type(term) for term in kernel), log_lengthscales, log_variance)
     return Hyperparameters(kernel, log_variance + 2.0 * math.log(NOISE))
+
+
+def floored(hyperparameters: Hyperparameters, size: Float[Array, "*E"]) -> Hyperparameters:
+    """With a floor, eps size^2, added to the variances of the noise and of each term that has one."""
+    floor = 2.0 * jnp.log(size) + math.log(jnp.finfo(size.dtype).eps)
+
+    def raised(term: Term) -> Term:
+        if isinstance(term, Linear):
+            return term
+        return term._replace(log_variance=jnp.logaddexp(term.log_variance, floor))
+
+    kernel = tuple(raised(term) for term in hyperparameters.kernel)
+    return Hyperparameters(kernel, jnp.logaddexp(hyperparameters.log_noise, floor))
 
 
 def curb(hyperparameters: Hyperparameters, spread: Float[Array, "F"]) -> Float[Array, ""]:
@@ -137,13 +168,12 @@ def fit_hyperparameters(present: Hyperparameters, data: Data, config: GPFitConfi
         config: of the search.
         key: for the random starts.
     """
-    spread = spread_of(data)
-    centre = heuristic(present.kernel, spread)
-    starts = _starts(present, centre, config, key)
     data = clean(data)
-
-    search = jax.vmap(partial(_searches, data, spread.inputs, config), (1, 0, 1))
-    return _best(present, search(starts, centre, data.targets))
+    spread, size = spread_of(data), sizes(data)
+    centre = heuristic(present.kernel, spread)
+    starts = floored(_starts(present, centre, config, key), size)
+    search = jax.vmap(partial(_searches, data, spread.inputs, config), (1, 0, 1, 0))
+    return _best(present, search(starts, centre, data.targets, size))
 
 
 def _searches(
@@ -153,17 +183,18 @@ def _searches(
     starts: Hyperparameters,
     centre: Hyperparameters,
     y: Float[Array, "N"],
+    size: Float[Array, ""],
 ) -> Minimum:
     """How the searches of one output end, [S ...]."""
-    single = data._replace(targets=y[:, None])
 
-    def objective(hyperparameters: Hyperparameters) -> Float[Array, ""]:
-        one = jax.tree.map(lambda leaf: leaf[None], hyperparameters)
-        value = -log_likelihood(one, single)[0]
+    def objective(above: Hyperparameters) -> Float[Array, ""]:
+        hyperparameters = floored(above, size)
+        value = -output_log_likelihood(hyperparameters, data, y)
         return value + penalty(hyperparameters, centre, spread, config)
 
     find = partial(minimise, objective, steps=config.steps, tolerance=config.tolerance)
-    return jax.vmap(find)(starts)
+    found = jax.vmap(find)(starts)
+    return found._replace(point=floored(found.point, size))
 
 
 def penalty(
@@ -244,12 +275,12 @@ def fit_sparse(
         inputs_only: moves the inducing inputs alone, by one search, which is PILCO's second stage after a fit
             of the hyperparameters to an exact process.
     """
-    spread = spread_of(data)
-    centre = heuristic(present.kernel, spread)
     data = clean(data)
+    spread, size = spread_of(data), sizes(data)
+    centre = heuristic(present.kernel, spread)
 
     def objective(point: tuple[Hyperparameters, Float[Array, "M F"]]) -> Float[Array, ""]:
-        hyperparameters = present if inputs_only else point[0]
+        hyperparameters = present if inputs_only else floored(point[0], size)
         value = -gp_sparse.log_likelihood(hyperparameters, inducing._replace(inputs=point[1]), data)
         walls = jax.vmap(penalty, (0, 0, None, None))(hyperparameters, centre, spread.inputs, config)
         return jnp.sum(value + walls)
@@ -259,9 +290,11 @@ def fit_sparse(
         return minimise(objective, point, steps=config.steps, tolerance=config.tolerance)
 
     starts = _starts(present, centre, dataclasses.replace(config, starts=1) if inputs_only else config, key)
-    ends = jax.vmap(search)(starts)
+    ends = jax.vmap(search)(starts if inputs_only else floored(starts, size))
     best = jnp.argmin(ends.value)
     sound = jnp.isfinite(ends.value[best])
     choose = lambda end, now: jnp.where(sound, end[best], now)  # noqa: E731
     hyperparameters, inputs = jax.tree.map(choose, ends.point, (present, inducing.inputs))
+    if not inputs_only:
+        hyperparameters = floored(hyperparameters, size)
     return SparseFitted(hyperparameters, inducing._replace(inputs=inputs), ends.value[best], ends)

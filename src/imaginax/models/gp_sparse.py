@@ -57,6 +57,7 @@ class _Projection(NamedTuple):
 
 def choose(data: Data, inducing: int, key: Array) -> Inducing:
     """A random subset of the rows in use; all of them, if there are no more than `inducing`."""
+    data = gp.clean(data)
     used = gp.in_use(data)
     order = jnp.argsort(jnp.where(used, jax.random.uniform(key, used.shape), jnp.inf))
     rows = jnp.resize(order, (inducing,)) if inducing > len(order) else order[:inducing]
@@ -86,7 +87,7 @@ def _log_likelihood(
 
 def posterior(hyperparameters: Hyperparameters, inducing: Inducing, data: Data) -> Posterior:
     """The sparse processes given data, in the form of exact ones at the inducing inputs."""
-    data = gp.clean(data)
+    rows, data = data.count, gp.clean(data)
     used = _used(inducing)
     inputs = jnp.where(used[:, None], inducing.inputs, 0.0)
     inducing = Inducing(inputs, inducing.count)
@@ -104,6 +105,7 @@ def posterior(hyperparameters: Hyperparameters, inducing: Inducing, data: Data) 
         cholesky,
         jnp.zeros((len(beta), 0), beta.dtype),
         jnp.asarray(inducing.count, jnp.int32),
+        jnp.asarray(rows - data.count, jnp.int32),
         jitter,
         failed,
     )

@@ -60,17 +60,20 @@ def fit(
     """Hyperparameters that are likely given the data, and the posterior with them.
 
     With inducing inputs the hyperparameters are an exact process's, as PILCO's are. As long as they are no
-    fewer than the data the posterior is exact too.
+    fewer than the data the posterior is exact too. Transitions with a number that is not finite are left out.
     """
+    rows, data = data.count, gp.clean(data)
     found = fit_hyperparameters(learner.hyperparameters, data, config, key)
     if 0 < inducing < len(data.inputs):
         summarise = one_by_one(partial(_posterior_of_few, config, inducing))
         posterior = summarise(found.hyperparameters, data, jax.random.fold_in(key, 0))
     else:
         posterior = gp.posterior(found.hyperparameters, data)
+    posterior = posterior._replace(left_out=jnp.asarray(rows - data.count, jnp.int32))
     metrics = {
         "objective": jnp.sum(found.objective),
-        "points": jnp.asarray(data.count, posterior.beta.dtype),
+        "points": data.count.astype(posterior.beta.dtype),
+        "left_out": posterior.left_out.astype(posterior.beta.dtype),
         "noise": jnp.sqrt(jnp.mean(posterior.noise)),
         "jitter": jnp.max(posterior.jitter),
         "failed": jnp.sum(posterior.failed).astype(posterior.beta.dtype),

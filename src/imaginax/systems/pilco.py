@@ -25,7 +25,7 @@ from imaginax.envs.wrappers import training_environment
 from imaginax.gaussian import Gaussian, trigonometric
 from imaginax.models import policies
 from imaginax.models.gaussian_dynamics import GaussianTask, gaussian_task, inputs, propagate
-from imaginax.models.gp import Data, in_use
+from imaginax.models.gp import Data, clean, in_use
 from imaginax.models.gp_fit import GPFitConfig
 from imaginax.models.gp_trials import (
     GPLearner,
@@ -188,6 +188,7 @@ def starts(env: Environment) -> Gaussian:
 
 def seen_features(task: GaussianTask, data: Data) -> Gaussian:
     """Mean and covariance of the features of all states in use."""
+    data = clean(data)
     features = data.inputs[:, : -task.space.shape[0]]
     used = in_use(data)[:, None] / jnp.maximum(data.count, 1)
     mean = jnp.sum(used * features, axis=0)
@@ -214,6 +215,7 @@ def _act(task: GaussianTask, learner: Learner, carry, timestep: TimeStep, key: A
     nothing = jnp.zeros((*timestep.observation.shape[:-1], 0), timestep.observation.dtype)
     features = inputs(task, timestep.observation, nothing)
     wanted = jax.vmap(partial(policies.preliminary, policies.prepare(learner.policy)))(features)
+    wanted = jnp.where(jnp.isfinite(wanted), wanted, 0.0)  # an observation that is no number moves nothing
     return carry, squash(wanted, task.space), {}
 
 
