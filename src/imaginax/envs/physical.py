@@ -69,7 +69,8 @@ def physical_environment(spec: EnvSpec, physics: Physics, features: Features) ->
 def restart(observation: PyTree) -> TimeStep:
     """The time step that a reset gives: no reward yet."""
     false = jnp.zeros((), bool)
-    return TimeStep(observation, jnp.zeros(()), jnp.ones(()), ~false, false, false, player=jnp.int32(0))
+    zero, one = jnp.int32(0), jnp.int32(1)
+    return TimeStep(observation, jnp.zeros(()), jnp.ones(()), ~false, false, false, player=zero, steps=one)
 
 
 def transition(
@@ -79,7 +80,8 @@ def transition(
     false = jnp.zeros((), bool)
     last = false if terminal is None else terminal
     discount = jnp.where(last, 0.0, jnp.ones(()))
-    return TimeStep(observation, reward, discount, false, last, false, player=jnp.int32(0))
+    zero, one = jnp.int32(0), jnp.int32(1)
+    return TimeStep(observation, reward, discount, false, last, false, player=zero, steps=one)
 
 
 def difference_features(inputs: Callable[[Array], Array], angles: tuple[int, ...] | None = None) -> Features:

@@ -74,6 +74,7 @@ def _timestep(state: State, reward: Array, moved: Array, limit: int) -> TimeStep
         truncated=late & ~ended,
         legal=state.legal_action_mask,
         player=pgx_games.seat(state),
+        steps=jnp.int32(1),
     )
 
 
