@@ -5,6 +5,7 @@ before anything imports jax. This file must not import imaginax: the annotation 
 """
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +22,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+# A script's background job ignores these, and would hand that on to the programs that tests interrupt.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 # An example may compile, so it has no deadline; the same examples every time, so that a failure repeats.
 hypothesis.settings.register_profile(
