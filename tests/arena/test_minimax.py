@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.arena.match import replay
 from imaginax.arena.minimax import four_in_line, make_minimax, open_lines, search
+from imaginax.arena.replay import replay
 from tests.arena import noughts
 
 GAME = envs.make("tic_tac_toe")

@@ -8,8 +8,9 @@ import jax
 import pytest
 
 from imaginax import envs
-from imaginax.arena.match import Score, play_match, summarise
+from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
+from imaginax.arena.score import Score, summarise
 from imaginax.types import ConfigError
 
 GAME = envs.make("tic_tac_toe")

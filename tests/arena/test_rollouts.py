@@ -11,8 +11,10 @@ import pytest
 
 from imaginax import envs
 from imaginax.arena import rollouts
-from imaginax.arena.match import play_match, replay, summarise
+from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
+from imaginax.arena.replay import replay
+from imaginax.arena.score import summarise
 from tests.arena import noughts
 
 GAME = envs.make("tic_tac_toe")

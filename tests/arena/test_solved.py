@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.arena.match import play_match, replay, summarise
+from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
+from imaginax.arena.replay import replay
+from imaginax.arena.score import summarise
 from imaginax.arena.solved import make_perfect, tic_tac_toe_values, values_of_moves
 from imaginax.types import ConfigError
 from tests.arena import noughts
