@@ -72,7 +72,7 @@ def fit(
     posterior = posterior._replace(left_out=jnp.asarray(rows - data.count, jnp.int32))
     metrics = {
         "objective": jnp.sum(found.objective),
-        "points": data.count.astype(posterior.beta.dtype),
+        "points": jnp.asarray(data.count, posterior.beta.dtype),
         "left_out": posterior.left_out.astype(posterior.beta.dtype),
         "noise": jnp.sqrt(jnp.mean(posterior.noise)),
         "jitter": jnp.max(posterior.jitter),
