@@ -1,5 +1,7 @@
 """The fit of hyperparameters: the optimum against scikit-learn's, and data whose parameters are known."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,7 @@ from imaginax.models import gp, gp_fit
 from imaginax.models.gp import Data
 from imaginax.models.gp_fit import GPFitConfig, Spread, curb, fit_hyperparameters, spread_of
 from imaginax.models.lbfgs import Minimum
+from imaginax.models.moments import match, prepare
 from imaginax.types import ConfigError
 
 ROWS, CAPACITY = 60, 64
@@ -112,6 +115,34 @@ def test_signal_and_noise_of_targets_that_vanish_have_a_floor(dtype, drawn):
     assert (np.asarray(seen.variance[:, 0]) <= 2 * eps).all()
     allowed = np.array([eps, 0.01, 0.3, 1e-14, 1e10, 0.01])
     assert (np.abs(seen.mean - targets) <= allowed).all()
+
+
+def advance(prepared, belief, _):
+    """One step of moment matching, for inputs that are the state itself."""
+    mean, covariance = belief
+    change = match(prepared, mean, covariance)
+    across = covariance @ change.gain
+    following = mean + change.mean, covariance + change.covariance + across + across.T
+    return following, following
+
+
+@jax.jit
+def beliefs(data):
+    """Ten steps from a certain state in the processes that are fitted to the data."""
+    found = fit_hyperparameters(gp.initial(("se",), 2, 2), data, GPFitConfig(), jax.random.key(0))
+    prepared = prepare(gp.posterior(found.hyperparameters, data))
+    start = jnp.array([0.3, -0.2]), jnp.zeros((2, 2))
+    return jax.lax.scan(partial(advance, prepared), start, length=10)[1]
+
+
+def test_a_coordinate_that_never_changes_is_predicted_not_to(drawn):
+    """Beside one that does."""
+    x = drawn[0][:40]
+    targets = np.stack([0.1 * np.sin(x[:, 0]), np.zeros(40)], axis=1)
+    means, covariances = beliefs(Data(jnp.asarray(x), jnp.asarray(targets), 40))
+    np.testing.assert_allclose(means[:, 1], -0.2, atol=1e-9)
+    assert (means[:, 0] > 0.3).all() and (covariances[:, 0, 0] > 0).all()
+    assert (covariances[:, 1, 1] >= 0).all() and (covariances[:, 1, 1] < 1e-14).all()
 
 
 def test_the_best_start_wins_with_all_its_parameters():

@@ -106,7 +106,7 @@ def inverse_of(cholesky: Float[Array, "N N"]) -> Float[Array, "N N"]:
     By halves, which spares the products with the zeros of triangular matrices: 1.4 N^3 operations for large
     N, where a full triangular solve and a full product are 3 N^3.
     """
-    return _gram(triangular_inverse(cholesky))
+    return gram(triangular_inverse(cholesky))
 
 
 def solve_and_inverse(
@@ -114,7 +114,7 @@ def solve_and_inverse(
 ) -> tuple[Float[Array, "N *M"], Float[Array, "N N"]]:
     """(L L')^-1 y = L^-T (L^-1 y), and (L L')^-1."""
     lower = triangular_inverse(cholesky)
-    return lower.T @ (lower @ y), _gram(lower)
+    return lower.T @ (lower @ y), gram(lower)
 
 
 @jax.custom_jvp
@@ -142,7 +142,7 @@ def _triangular_inverse(lower: Float[Array, "N N"], levels: int = 2) -> Float[Ar
     return jnp.block([[first, jnp.zeros((half, size - half), lower.dtype)], [between, second]])
 
 
-def _gram(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
+def gram(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
     """T' T of a lower triangle T = [[A, 0], [C, B]], which is [[A' A + C' C, C' B], [B' C, B' B]]."""
     size = len(lower)
     if not levels or size < SMALLEST:
@@ -150,8 +150,8 @@ def _gram(lower: Float[Array, "N N"], levels: int = 2) -> Float[Array, "N N"]:
     half = size // 2
     first, between, second = lower[:half, :half], lower[half:, :half], lower[half:, half:]
     corner = between.T @ second
-    upper_left = _gram(first, levels - 1) + between.T @ between
-    return jnp.block([[upper_left, corner], [corner.T, _gram(second, levels - 1)]])
+    upper_left = gram(first, levels - 1) + between.T @ between
+    return jnp.block([[upper_left, corner], [corner.T, gram(second, levels - 1)]])
 
 
 @jax.custom_jvp

@@ -23,7 +23,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models import kernels
-from imaginax.models.factors import factorise, log_density, solve_and_inverse, solve_lower, solve_transposed
+from imaginax.models.factors import (
+    factorise,
+    gram,
+    log_density,
+    solve_lower,
+    solve_transposed,
+    triangular_inverse,
+)
 from imaginax.models.kernels import Kernel, SquaredExponential
 from imaginax.sharding import spread
 
@@ -55,6 +62,8 @@ class Posterior(NamedTuple):
         inputs: of the data, or the inducing inputs of a sparse process.
         beta: (K + s I)^-1 y.
         inverse: (K + s I)^-1. A sparse process has here what takes its place in the same formulas.
+        root: T with T' T = inverse, so that what the data explain of a variance, |T k(x)|^2, is a sum of
+            squares; L^-1 in an exact process.
         lengthscales: of the squared exponential kernel; not a number with any other kernel.
         variance: signal variance of that kernel; not a number with any other.
         noise: noise variance.
@@ -70,6 +79,7 @@ class Posterior(NamedTuple):
     inputs: Float[Array, "N F"]
     beta: Float[Array, "E N"]
     inverse: Float[Array, "E N N"]
+    root: Float[Array, "E N N"]
     lengthscales: Float[Array, "E F"]
     variance: Float[Array, "E"]
     noise: Float[Array, "E"]
@@ -164,12 +174,13 @@ def posterior(hyperparameters: Hyperparameters, data: Data) -> Posterior:
     """The processes given data."""
     rows, data = data.count, clean(data)
     solve = jax.vmap(_solve, (0, None, 1))
-    beta, inverse, cholesky, jitter, failed = solve(hyperparameters, data, data.targets)
+    beta, inverse, root, cholesky, jitter, failed = solve(hyperparameters, data, data.targets)
     lengthscales, variance = squared_exponential(hyperparameters.kernel)
     return Posterior(
         data.inputs,
         beta,
         inverse,
+        root,
         lengthscales,
         variance,
         jnp.exp(hyperparameters.log_noise),
@@ -184,13 +195,12 @@ def posterior(hyperparameters: Hyperparameters, data: Data) -> Posterior:
 
 
 def _solve(hyperparameters: Hyperparameters, data: Data, y: Float[Array, "N"]):
-    """Beta, inverse, Cholesky factor, jitter and failure of one output."""
+    """Beta, inverse, its root, Cholesky factor, jitter and failure of one output."""
     used = in_use(data)
     factor = factorise(covariance(hyperparameters, data))
-    beta, inverse = solve_and_inverse(factor.cholesky, y)
-    inverse = jnp.where(used[:, None] & used & ~factor.failed, inverse, 0.0)
-    beta = jnp.where(factor.failed, 0.0, beta)
-    return beta, inverse, factor.cholesky, factor.jitter, factor.failed
+    root = triangular_inverse(factor.cholesky)
+    root = jnp.where(used[:, None] & used & ~factor.failed, root, 0.0)
+    return root.T @ (root @ y), gram(root), root, factor.cholesky, factor.jitter, factor.failed
 
 
 def squared_exponential(kernel: Kernel) -> tuple[Float[Array, "E F"], Float[Array, "E"]]:
@@ -207,7 +217,7 @@ def predict(posterior: Posterior, points: Float[Array, "M F"]) -> Marginals:
     values = jax.vmap(kernels.cross, (0, None, None))(posterior.kernel, points, posterior.inputs)
     mean = jnp.einsum("emn,en->me", values, posterior.beta)
     prior = jax.vmap(kernels.diagonal, (0, None))(posterior.kernel, points)
-    explained = jnp.sum((values @ posterior.inverse) * values, axis=-1)
+    explained = jnp.sum(jnp.square(values @ posterior.root.mT), axis=-1)
     variance = jnp.maximum(prior - explained, 0.0).T
     return Marginals(mean, variance, variance + posterior.noise)
 
@@ -264,10 +274,12 @@ def _grow(posterior: Posterior, x: Float[Array, "F"], y: Float[Array, "E"]) -> P
     cholesky, v, pivot, added = jax.vmap(_next_row, (0, 0, 0, None))(posterior.cholesky, values, own, place)
     v = jnp.where(posterior.failed[:, None], 0.0, v)
     residual = jnp.sum(v * targets, axis=-1)
+    row = v / jnp.sqrt(pivot)[:, None]
     return posterior._replace(
         inputs=posterior.inputs.at[place].set(x),
         beta=posterior.beta + v * (residual / pivot)[:, None],
-        inverse=posterior.inverse + v[:, :, None] * (v / pivot[:, None])[:, None, :],
+        inverse=posterior.inverse + row[:, :, None] * row[:, None],
+        root=posterior.root.at[:, place].set(row),
         cholesky=cholesky,
         targets=targets,
         count=place + 1,

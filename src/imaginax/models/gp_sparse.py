@@ -10,6 +10,9 @@ make mean(x) = k_u(x)' beta and variance(x) = k(x, x) - k_u(x)' inverse k_u(x): 
 process whose data lie at the inducing inputs, so that whatever predicts from a `Posterior`, or propagates
 Gaussian beliefs through one, serves both. All outputs share the inducing inputs.
 
+The latter is T' T with T = (I + R R')^-1/2 R L^-1, where L is the Cholesky factor of K_uu and R' R the
+matrix L^-1 K_uf G^-1 K_fu L^-T.
+
 K_uu has no noise on its diagonal, and is nearly singular where length-scales are long. A ridge bounds its
 inverse, without which variances, differences of large numbers, are not even positive. PILCO's code adds 1e-6;
 here it is the root of the rounding error, relative to the signal variance: what it changes and what rounding
@@ -26,7 +29,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models import gp, kernels
-from imaginax.models.factors import Factor, factorise, triangular_inverse
+from imaginax.models.factors import Factor, factorise, solve_lower, triangular_inverse
 from imaginax.models.gp import Data, Hyperparameters, Posterior
 
 
@@ -42,8 +45,9 @@ class _Projection(NamedTuple):
 
     Attributes:
         factor: of K_uu, the identity on padding.
-        outer: its inverse.
+        outer: the factor's inverse.
         inner: of I + V G^-1 V'.
+        scaled: V G^-1/2.
         noise: diagonal of G.
         target: V G^-1 y.
     """
@@ -51,6 +55,7 @@ class _Projection(NamedTuple):
     factor: Factor
     outer: Float[Array, "M M"]
     inner: Factor
+    scaled: Float[Array, "M N"]
     noise: Float[Array, "N"]
     target: Float[Array, "M"]
 
@@ -92,12 +97,13 @@ def posterior(hyperparameters: Hyperparameters, inducing: Inducing, data: Data) 
     inputs = jnp.where(used[:, None], inducing.inputs, 0.0)
     inducing = Inducing(inputs, inducing.count)
     solve = jax.vmap(_solve, (0, None, None, 1))
-    beta, inverse, cholesky, jitter, failed = solve(hyperparameters, inducing, data, data.targets)
+    beta, inverse, root, cholesky, jitter, failed = solve(hyperparameters, inducing, data, data.targets)
     lengthscales, variance = gp.squared_exponential(hyperparameters.kernel)
     return Posterior(
         inputs,
         beta,
         inverse,
+        root,
         lengthscales,
         variance,
         jnp.exp(hyperparameters.log_noise),
@@ -132,19 +138,23 @@ def _project(
     left = jnp.maximum(kernels.diagonal(kernel, data.inputs) - jnp.sum(jnp.square(projected), 0), 0.0)
     noise = jnp.where(rows, left + jnp.exp(hyperparameters.log_noise), 1.0)
     identity = jnp.eye(len(used), dtype=y.dtype)
-    inner = factorise(identity + (projected / noise) @ projected.T)
-    return _Projection(factor, outer, inner, noise, projected @ (y / noise))
+    scaled = projected / jnp.sqrt(noise)
+    inner = factorise(identity + scaled @ scaled.T)
+    return _Projection(factor, outer, inner, scaled, noise, projected @ (y / noise))
 
 
 def _solve(hyperparameters: Hyperparameters, inducing: Inducing, data: Data, y: Float[Array, "N"]):
-    """Beta, inverse, factor of K_uu, jitter and failure of one output: A = L (I + V G^-1 V') L'."""
+    """Beta, inverse, its root, factor of K_uu, jitter and failure: A = L (I + V G^-1 V') L'."""
     used = _used(inducing)
     seen = _project(hyperparameters, inducing, data, y)
     identity = jnp.eye(len(used), dtype=y.dtype)
     outer, inner = seen.outer, triangular_inverse(seen.inner.cholesky)
     failed = seen.factor.failed | seen.inner.failed
     beta = outer.T @ (inner.T @ (inner @ seen.target))
-    inverse = outer.T @ (identity - inner.T @ inner) @ outer
+    right = jnp.linalg.qr(seen.scaled.T, mode="r")
+    right = jnp.pad(right, ((0, len(used) - len(right)), (0, 0)))  # as many rows as columns, if data are few
+    root = solve_lower(factorise(identity + right @ right.T).cholesky, right) @ outer
     kept = used & ~failed
-    beta, inverse = jnp.where(kept, beta, 0.0), jnp.where(kept[:, None] & kept, inverse, 0.0)
-    return beta, inverse, seen.factor.cholesky, jnp.maximum(seen.factor.jitter, seen.inner.jitter), failed
+    beta, root = jnp.where(kept, beta, 0.0), jnp.where(kept, root, 0.0)
+    jitter = jnp.maximum(seen.factor.jitter, seen.inner.jitter)
+    return beta, root.T @ root, root, seen.factor.cholesky, jitter, failed
