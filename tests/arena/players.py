@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from imaginax import envs
 from imaginax.arena.engine import Engine, Mind
+from imaginax.arena.gtp import Gtp
 from imaginax.types import Player, Thought
 
 
@@ -45,3 +46,8 @@ def remembering(simulations: int | None) -> Player:
 def engine(game: str, *, simulations: int | None = None, worth: float = 0.0) -> Engine:
     """A game with the counting player."""
     return Engine(envs.make(game), Mind(counting, jnp.float32(worth), simulations=simulations))
+
+
+def said(gtp: Gtp, *lines: str) -> list[str | None]:
+    """The answers to some lines of GTP."""
+    return [gtp.answer(line) for line in lines]
