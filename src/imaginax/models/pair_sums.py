@@ -6,11 +6,11 @@ For every pair (a, b) of outputs moment matching needs
     e_ij = row' f(x_i) + column' f(x_j) + x_i' across x_j,    f(x) = (1, x, x x')
 
 with points x_i and W = beta_a beta_b' - [a = b] T_a' T_a, and its derivatives in q and in the coefficients
-of e. The latter are moments of the points under the weights W_ij q_ai q_bj exp(e_ij), so that
-one pass over the N x N terms gives the value and everything that a gradient needs: nothing of size N x N is
-kept for a backward pass, and none is made. The pass goes over square blocks of points; blocks without any
-point are left out while the program runs. The moments under W_ij q_ai q_bj alone need no pass: W is known by
-its factors, which is also more precise where W is large.
+of e. The latter are moments of the points under the weights W_ij q_ai q_bj exp(e_ij), so that one pass over
+the N x N terms gives the value and everything that a gradient needs: nothing of size N x N is kept for a
+backward pass, and none is made. The pass goes over square blocks of points; blocks without any point are left
+out while the program runs. The moments under W_ij q_ai q_bj alone need no pass: W is known by its factors,
+which is also more precise where W is large.
 """
 
 from __future__ import annotations
