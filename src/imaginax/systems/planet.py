@@ -308,7 +308,7 @@ def _check_sequences(config: PlaNetConfig, collected: int) -> None:
     if config.sequence > least:
         raise ConfigError(
             f"sequence ({config.sequence}) must not be longer than what replay holds at the first update,"
-            f" {least} steps of each environment: see seed_episodes and memory"
+            f" {least} steps of each environment: see seed_episodes, action_repeat, episode_steps and memory"
         )
 
 
