@@ -32,13 +32,13 @@ from jaxtyping import Array
 
 from imaginax import envs
 from imaginax.networks.residual import Network, make_network
+from imaginax.numerics.sharding import AXIS
 from imaginax.runtime import bench, distributed, profile
 from imaginax.runtime.compilation import Compiled, compiled
 from imaginax.runtime.driver import CompiledDriver
 from imaginax.runtime.export import costs
 from imaginax.runtime.run import lane_keys
 from imaginax.runtime.run_directory import write_json
-from imaginax.sharding import AXIS
 from imaginax.systems import alphazero
 
 RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"

@@ -81,7 +81,7 @@ def speed(env: Environment, worlds: int, steps: int) -> dict[str, float]:
         key_act, key_step = jax.random.split(key)
         action = jax.random.uniform(key_act, (worlds, *env.spec.action.shape), minval=-1.0, maxval=1.0)
         state, timestep = env.step(carry, action, key_step)
-        return wrappers.strong(state), timestep.reward
+        return wrappers.strip_weak_types(state), timestep.reward
 
     keys = jax.random.split(jax.random.key(1), steps)
     state, _ = jax.jit(env.init)(jax.random.key(0))

@@ -51,9 +51,9 @@ def ratio(layers: list[Layer], rows: int, *, gradient: bool) -> float:
     forms = [ensemble.forward_at_once, ensemble.forward_one_by_one]
     if gradient:
         forms = [jax.grad(lambda w, x, form=form: jnp.sum(form(w, x) ** 2)) for form in forms]
-    at_once, one_by_one = (jax.jit(form) for form in forms)
-    seconds(at_once, layers, x), seconds(one_by_one, layers, x)
-    pairs = [(seconds(at_once, layers, x), seconds(one_by_one, layers, x)) for _ in range(REPEATS)]
+    at_once, sequential_vmap = (jax.jit(form) for form in forms)
+    seconds(at_once, layers, x), seconds(sequential_vmap, layers, x)
+    pairs = [(seconds(at_once, layers, x), seconds(sequential_vmap, layers, x)) for _ in range(REPEATS)]
     return statistics.median(a / b for a, b in pairs)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import jax
 from peers import reported
 
-from imaginax.models import gp
+from imaginax.models.gp import exact as gp
 from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.run_directory import write_json

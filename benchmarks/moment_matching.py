@@ -25,10 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax import envs
-from imaginax.gaussian import Gaussian
-from imaginax.models import gp, kernels
-from imaginax.models.gaussian_dynamics import gaussian_task, inputs, roll_out, variance_step
-from imaginax.models.moments import prepare
+from imaginax.models.gp import exact as gp
+from imaginax.models.gp import kernels
+from imaginax.models.gp.gaussian_dynamics import gaussian_task, inputs, roll_out, variance_step
+from imaginax.models.gp.moments import prepare
+from imaginax.numerics.gaussian import Gaussian
 from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 

@@ -21,8 +21,8 @@ import jax.numpy as jnp
 from peers import reported
 
 from imaginax import envs
-from imaginax.models.ensemble import input_size
-from imaginax.models.ensemble_fit import make_fit
+from imaginax.learning.ensemble import make_fit
+from imaginax.models.ensemble.model import input_size
 from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.run_directory import write_json

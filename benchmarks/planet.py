@@ -28,8 +28,8 @@ import jax.numpy as jnp
 from imaginax import envs
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import unit_actions
-from imaginax.models.latent_model import latent_model
-from imaginax.planners.shooting import make_planner
+from imaginax.models.latent.model import latent_model
+from imaginax.planners.shooting.planner import make_planner
 from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.export import costs

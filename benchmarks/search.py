@@ -134,8 +134,8 @@ def prepared(task: Task) -> Callable[[], Any]:
     """One search of this library, after one that does not count."""
     import jax
 
-    from imaginax.planners.mcts import make_search
-    from imaginax.planners.mcts_config import SearchConfig
+    from imaginax.planners.mcts.config import SearchConfig
+    from imaginax.planners.mcts.search import make_search
     from imaginax.runtime.compilation import compiled
 
     model, params, belief = make_model(task)

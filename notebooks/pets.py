@@ -78,9 +78,9 @@ gallery.picture("docs/pets_cartpole.gif", "imaginax train pets")
 
 # %%
 if RUN:
-    from imaginax.models.ensemble import EnsembleConfig
-    from imaginax.models.ensemble_fit import FitConfig
-    from imaginax.planners.shooting import ShootingConfig
+    from imaginax.learning.ensemble import FitConfig
+    from imaginax.models.ensemble.model import EnsembleConfig
+    from imaginax.planners.shooting.planner import ShootingConfig
     from imaginax.runtime.run import train
     from imaginax.systems import pets
 

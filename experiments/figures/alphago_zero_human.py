@@ -23,9 +23,9 @@ from imaginax import cli, envs
 from imaginax.arena import ladder
 from imaginax.arena.opponents import make_opponent
 from imaginax.data import go_games
-from imaginax.models import imitation, policy_value
+from imaginax.learning import imitation, policy_value
 from imaginax.runtime import playback, plotting, run
-from imaginax.systems.alphago_zero import Champion
+from imaginax.systems.alphago_zero import BestPlayer
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "alphago_zero" / "human.json"
@@ -106,7 +106,7 @@ def _taught(env, network, positions: go_games.Positions, look) -> tuple[Any, lis
     return learner.variables, curve
 
 
-def _ladder(env, trained: playback.Trained, champions: list[Champion], steps: list[int], taught) -> Any:
+def _ladder(env, trained: playback.Trained, champions: list[BestPlayer], steps: list[int], taught) -> Any:
     """Every kept network and the taught one against each other's anchors: the taught one and chance."""
     assert trained.system.player is not None
     player = trained.system.player(SIMULATIONS)

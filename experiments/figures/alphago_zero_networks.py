@@ -19,11 +19,11 @@ from pathlib import Path
 import jax
 
 from imaginax import envs
+from imaginax.acting.self_play import make_player
 from imaginax.arena import ladder
 from imaginax.data import go_games
 from imaginax.envs.wrappers import privileged
-from imaginax.models import imitation, policy_value
-from imaginax.planners.game_play import make_player
+from imaginax.learning import imitation, policy_value
 from imaginax.runtime import playback, plotting
 
 ROOT = Path(__file__).parents[2]

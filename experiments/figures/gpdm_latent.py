@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax.models import gpdm as model
-from imaginax.models import gpdm_fit, gpdm_sampling
-from imaginax.models.gpdm_data import GPDMConfig, MotionData, motion_data
-from imaginax.models.hmc import HMCConfig
+from imaginax.models.gpdm import fit as gpdm_fit
+from imaginax.models.gpdm import model, sampling
+from imaginax.models.gpdm.data import GPDMConfig, MotionData, motion_data
+from imaginax.numerics.hmc import HMCConfig
 from imaginax.runtime import plotting
 from imaginax.runtime.run_directory import read_json, write_json
 from imaginax.systems import gpdm
@@ -96,7 +96,7 @@ def _samples(kind: GPDMConfig, params: model.GPDMParams, data: MotionData) -> di
     tried = {}
     for step in STEPS:
         hmc = HMCConfig(step=step)
-        sample = jax.jit(lambda s, k, hmc=hmc: gpdm_sampling.sample_paths(kind, params, data, s, hmc, k))
+        sample = jax.jit(lambda s, k, hmc=hmc: sampling.sample_paths(kind, params, data, s, hmc, k))
         chain = sample(begin, jax.random.key(0))
         tried[str(step)] = float(chain.acceptance)
         print("acceptance by step", tried, flush=True)

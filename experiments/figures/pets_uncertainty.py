@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax.models.ensemble import EnsembleConfig, ensemble, make_network, member_predictions
-from imaginax.models.ensemble_fit import EnsembleLearner, FitConfig, make_fit
+from imaginax.learning.ensemble import EnsembleLearner, FitConfig, make_fit
+from imaginax.models.ensemble.model import EnsembleConfig, ensemble, make_network, member_predictions
 from imaginax.runtime import plotting
 from imaginax.runtime.compilation import enable_cache
 from imaginax.runtime.run_directory import read_json, write_json

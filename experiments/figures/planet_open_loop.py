@@ -30,8 +30,8 @@ from imaginax.envs.control import cartpole
 from imaginax.envs.control.suite import ControlState, environment, still
 from imaginax.envs.pixels import pixels, shrunk
 from imaginax.envs.wrappers import unit_actions
-from imaginax.models.latent_model import latent_model
-from imaginax.models.open_loop import open_loop
+from imaginax.models.latent.model import latent_model
+from imaginax.models.latent.open_loop import open_loop
 from imaginax.runtime import playback, plotting, video
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import planet

@@ -170,8 +170,9 @@ class Environment(NamedTuple):
     `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
     `limits`: the `envs.limits.Limit` that observations must keep.
 
-    An environment that is no JAX program has a `host` (`envs.host.Host`), which opens real copies. Its `init`
-    is a placeholder of the right shapes, its `step` cannot be compiled, and wrappers change the `host`.
+    An environment that is no JAX program has a `host` (`envs.host.interface.Host`), which opens real copies.
+    Its `init` is a placeholder of the right shapes, its `step` cannot be compiled, and wrappers change
+    the `host`.
 
     In a game of two players (`spec.players`) they move in turn, the reward is that of the player who just
     moved, and `game` says how search and networks see it.
@@ -213,7 +214,7 @@ class Trajectory(NamedTuple):
 
 
 class Capabilities(NamedTuple):
-    """What a model offers and what a planner needs; `compose` checks needs <= can."""
+    """What a model offers and what a planner needs; `check_compatible` checks needs <= can."""
 
     discrete: bool = False
     continuous: bool = False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.models.policy_value import OptimiserConfig
+from imaginax.acting.resignation import ResignationConfig
+from imaginax.learning.policy_value import OptimiserConfig
 from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts import SearchConfig
-from imaginax.planners.resignation import ResignationConfig
+from imaginax.planners.mcts.search import SearchConfig
 from imaginax.systems import alphago_zero
 from imaginax.systems.alphago_zero import AlphaGoZeroConfig
 from tests.docs.tables import check_links, columns

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from imaginax import envs
-from imaginax.models.policy_value import OptimiserConfig
+from imaginax.learning.policy_value import OptimiserConfig
 from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts import SearchConfig
+from imaginax.planners.mcts.search import SearchConfig
 from imaginax.systems import alphazero
 from imaginax.systems.alphazero import AlphaZeroConfig
 from tests.docs.tables import check_links, columns

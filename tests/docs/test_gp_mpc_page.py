@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.models.gp_fit import GPFitConfig
+from imaginax.models.gp.fit import GPFitConfig
 from imaginax.planners.moment_matching import MomentPlannerConfig
 from imaginax.systems import gp_mpc
 from tests.docs.tables import check_links, columns

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.models.gpdm_data import GPDMConfig
-from imaginax.models.gpdm_fit import FitConfig
-from imaginax.models.hmc import HMCConfig
+from imaginax.models.gpdm.data import GPDMConfig
+from imaginax.models.gpdm.fit import FitConfig
+from imaginax.numerics.hmc import HMCConfig
 from imaginax.systems import gpdm
 from tests.docs.tables import check_links, columns
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from imaginax import envs
-from imaginax.models.ensemble import EnsembleConfig
-from imaginax.models.ensemble_fit import FitConfig
-from imaginax.planners.shooting import ShootingConfig
+from imaginax.learning.ensemble import FitConfig
+from imaginax.models.ensemble.model import EnsembleConfig
+from imaginax.planners.shooting.planner import ShootingConfig
 from imaginax.systems import pets
 from tests.docs.tables import check_links, columns, flat, table, value
 

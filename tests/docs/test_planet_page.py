@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.models.latent_model import LatentModelConfig
-from imaginax.models.rssm import RSSMConfig
-from imaginax.objectives.latent import ObjectiveConfig
-from imaginax.planners.shooting import ShootingConfig
+from imaginax.models.latent.model import LatentModelConfig
+from imaginax.models.latent.objective import ObjectiveConfig
+from imaginax.models.latent.rssm import RSSMConfig
+from imaginax.planners.shooting.planner import ShootingConfig
 from imaginax.systems import planet
 from tests.docs.tables import check_links, columns, flat, table, value
 
@@ -52,7 +52,7 @@ def config_of(env: str, action_repeat: int) -> planet.PlaNetConfig:
             overshooting=rows.pop("weight of overshooting"),
         ),
         planner=ShootingConfig(
-            "clipped_cem",
+            "planet_cem",
             horizon=rows.pop("plan horizon"),
             population=rows.pop("candidates"),
             iterations=rows.pop("iterations"),

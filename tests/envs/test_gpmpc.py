@@ -11,7 +11,7 @@ import pytest
 
 from imaginax.envs import gpmpc
 from imaginax.envs.integrators import Motion, rk4
-from imaginax.gaussian import Gaussian
+from imaginax.numerics.gaussian import Gaussian
 
 POINTS = np.linspace(0.0, 1.0, 101)  # along a rod, for Simpson's rule
 WEIGHTS = np.array([1, *[4, 2] * 49, 4, 1]) / 300

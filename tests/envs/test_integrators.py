@@ -39,10 +39,10 @@ def test_order_of_convergence(integrate, order):
 
 def test_substeps_are_steps():
     start = Motion(jnp.array(0.3), jnp.array(-0.7))
-    at_once, one_by_one = rk4(oscillator, start, jnp.array(1.5), 0.01, 4), start
+    at_once, sequential_vmap = rk4(oscillator, start, jnp.array(1.5), 0.01, 4), start
     for _ in range(4):
-        one_by_one = rk4(oscillator, one_by_one, jnp.array(1.5), 0.01)
-    np.testing.assert_allclose(np.array(at_once), np.array(one_by_one), rtol=1e-6)
+        sequential_vmap = rk4(oscillator, sequential_vmap, jnp.array(1.5), 0.01)
+    np.testing.assert_allclose(np.array(at_once), np.array(sequential_vmap), rtol=1e-6)
 
 
 def test_symplectic_energy_stays_bounded_where_explicit_energy_grows():

@@ -14,8 +14,8 @@ from scipy import stats
 from imaginax import envs
 from imaginax.envs import diagnostics
 from imaginax.envs.limits import Limit
-from imaginax.gaussian import Gaussian, certain, pack, unpack
-from imaginax.models.gaussian_dynamics import Feedback, gaussian_task
+from imaginax.models.gp.gaussian_dynamics import Feedback, gaussian_task
+from imaginax.numerics.gaussian import Gaussian, certain, pack, unpack
 from imaginax.planners.moment_matching import MomentPlannerConfig, make_planner, violations
 from imaginax.types import Capabilities, ConfigError, Prediction, WorldModel
 

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax.planners import cem
-from imaginax.planners.shooting import ShootingConfig
+from imaginax.numerics.sharding import shard_along
+from imaginax.planners.shooting import cem
+from imaginax.planners.shooting.planner import ShootingConfig
 from imaginax.runtime import distributed
 from imaginax.runtime.driver import CompiledDriver
 from imaginax.runtime.run import lane_keys
-from imaginax.sharding import spread
 from imaginax.types import Box, Capabilities, Prediction, SystemState, TimeStep, WorldModel
 from tests.runtime import toy_system
 
@@ -79,12 +79,14 @@ def gradients(mesh) -> dict:
     x, w = jax.random.normal(jax.random.key(3), (64, 5)), jnp.arange(5.0)
 
     def loss(w, x):
-        return jnp.mean(jnp.tanh(spread(x, 0, least=8) @ w))
+        return jnp.mean(jnp.tanh(shard_along(x, 0, least=8) @ w))
 
     true = jax.grad(loss)(w, x)
     with jax.set_mesh(mesh):
         program = jax.jit(jax.grad(loss)).lower(w, x).compile()
-        unspread = jax.jit(jax.grad(lambda w, x: jnp.mean(spread(x, 0, least=9) @ w))).lower(w, x).compile()
+        unspread = (
+            jax.jit(jax.grad(lambda w, x: jnp.mean(shard_along(x, 0, least=9) @ w))).lower(w, x).compile()
+        )
     return {
         "ratio": float(jnp.abs(program(w, x) / true).max()),
         "least": float(jnp.abs(program(w, x) / true).min()),

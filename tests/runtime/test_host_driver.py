@@ -19,7 +19,7 @@ from imaginax.runtime.driver import CompiledDriver, Driver  # noqa: E402
 from imaginax.runtime.host_driver import HostDriver  # noqa: E402
 from imaginax.systems import mpc, pets  # noqa: E402
 from imaginax.types import ConfigError, Environment, Stage, System, SystemState, Transition  # noqa: E402
-from tests.envs import host_worlds  # noqa: E402
+from tests.envs.host import worlds as host_worlds  # noqa: E402
 
 LANES, N, CAPACITY = 2, 2, 200
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imaginax.data.replay import item_replay
-from imaginax.models import gp
+from imaginax.models.gp import exact as gp
 from imaginax.runtime import checkpoint, lengthening, run_directory
 from imaginax.runtime.checkpoint import CheckpointError
 from imaginax.runtime.driver import CompiledDriver, first_state

@@ -12,7 +12,7 @@ import pytest
 from jaxtyping import Array
 
 from imaginax import envs
-from imaginax.planners import resignation
+from imaginax.acting import resignation
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import alphago_zero
 from imaginax.types import ConfigError, Player, Thought
@@ -147,7 +147,7 @@ def test_the_games_of_a_gate_differ_between_players_that_draw_nothing(openings, 
     chosen = {} if openings is None else {"gate_openings": openings}
     config = alphago_zero.AlphaGoZeroConfig(env="tic_tac_toe", gate_games=64, **chosen)
     gate = alphago_zero._make_gate(config, envs.make("tic_tac_toe"), first_or_last())
-    champion = alphago_zero.Champion(Side(jnp.float32(1)), jnp.float32(0), jnp.int32(0))
+    champion = alphago_zero.BestPlayer(Side(jnp.float32(1)), jnp.float32(0), jnp.int32(0))
     _, found = jax.jit(gate)(champion, jax.random.key(0))
     assert int(found["gate_distinct_games"]) == distinct
 

@@ -39,6 +39,6 @@ def test_discrete_actions_are_refused():
 
 def test_planets_search_holds_actions_as_long_as_planet_does():
     config = mpc.preset("planet", "control_cheetah_run")
-    assert (config.action_repeat, config.planner.method) == (4, "clipped_cem")
+    assert (config.action_repeat, config.planner.method) == (4, "planet_cem")
     system = mpc.make(mpc.preset("planet", None))
     assert system.environment.spec.max_steps == 125  # decisions in 1000 steps of the cart-pole

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.models.ensemble import EnsembleConfig
-from imaginax.models.ensemble_fit import FitConfig
-from imaginax.planners.shooting import ShootingConfig
+from imaginax.learning.ensemble import FitConfig
+from imaginax.models.ensemble.model import EnsembleConfig
+from imaginax.planners.shooting.planner import ShootingConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import pets
 from imaginax.types import ConfigError

@@ -9,11 +9,11 @@ import pytest
 
 from imaginax import envs
 from imaginax.envs.physical import restart
-from imaginax.gaussian import Gaussian, certain, trigonometric
-from imaginax.models import policies
-from imaginax.models.gaussian_dynamics import gaussian_task
-from imaginax.models.gp import Data
-from imaginax.models.policies import LinearPolicy
+from imaginax.models.gp.exact import Data
+from imaginax.models.gp.gaussian_dynamics import gaussian_task
+from imaginax.numerics.gaussian import Gaussian, certain, trigonometric
+from imaginax.policies import controllers as policies
+from imaginax.policies.controllers import LinearPolicy
 from imaginax.runtime.precision import precision
 from imaginax.systems import pilco
 from imaginax.types import Box, ConfigError

@@ -9,7 +9,7 @@ import pytest
 
 from imaginax import envs
 from imaginax.envs.wrappers import unit_actions
-from imaginax.models.rssm import Belief
+from imaginax.models.latent.rssm import Belief
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import planet
 from imaginax.types import Capabilities, ConfigError, Planner, PlanOutput, TimeStep, WorldModel
@@ -129,10 +129,10 @@ def test_images_are_seen_and_kept_in_bytes():
 
 def test_the_learning_rate_falls_to_zero_in_the_last_updates():
     """Steps of Adam on a slope that stays the same are all of the learning rate's size."""
-    config = dataclasses.replace(SMALL, episodes=10, updates=2, environments=2, cooldown=0.4)  # 10 updates
+    config = dataclasses.replace(SMALL, episodes=10, updates=2, environments=2, lr_decay=0.4)  # 10 updates
     model = WorldModel(*[None] * 5, loss=lambda params, data, key: (3.0 * params, {}), can=Capabilities())
     optimiser = planet.make_optimiser(config)
-    descend = planet.make_descent(model, optimiser, planet.cooldown(config))
+    descend = planet.make_descent(model, optimiser, planet.lr_decay(config))
     start, nothing = jnp.float32(0.0), planet._example(envs.make("diagnostic_lqr"))
     learner, went = planet.Learner(start, optimiser.init(start), jnp.int32(0)), [0.0]
     for _ in range(10):
@@ -157,7 +157,7 @@ def test_presets_hold_actions_as_published():
         ({"sequence": 2 * STEPS + 1}, "sequence .43. must not be longer"),
         ({"memory": 20}, "sequence .21. must not be longer"),
         ({"exploration": -0.1}, "exploration must lie"),
-        ({"cooldown": 1.5}, "cooldown must lie"),
+        ({"lr_decay": 1.5}, "lr_decay must lie"),
         ({"env": "diagnostic_chain"}, "continuous actions"),
     ],
 )

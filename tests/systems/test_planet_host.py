@@ -17,12 +17,12 @@ from imaginax.runtime.host_driver import HostDriver  # noqa: E402
 from imaginax.runtime.metrics import read_metrics  # noqa: E402
 from imaginax.runtime.run_directory import read_json  # noqa: E402
 from imaginax.systems import planet  # noqa: E402
-from tests.envs import host_worlds  # noqa: E402
+from tests.envs.host import worlds  # noqa: E402
 
 REPEAT, ROUNDS, N = 2, 6, 2
 CONFIG = dataclasses.replace(
     planet.TINY,
-    env=f"gym:{host_worlds.ID}",
+    env=f"gym:{worlds.ID}",
     action_repeat=REPEAT,
     environments=N,
     seed_episodes=N * ROUNDS,
@@ -48,10 +48,10 @@ def random_chunks(system, driver):
 
 def test_replay_is_the_same_in_jax_and_outside(monkeypatch):
     """Ends and limits mixed, two environments out of phase, actions held: every bit that is learned from."""
-    host_worlds.register()
+    worlds.register()
     system = planet.make(CONFIG)
     ring, steps = random_chunks(system, HostDriver(system, 1))
-    walk = wrappers.action_repeat(host_worlds.walk(), REPEAT)
+    walk = wrappers.action_repeat(worlds.walk(), REPEAT)
     monkeypatch.setattr(envs, "make", lambda *given, **options: walk)
     twin = planet.make(CONFIG)
     expected, counted = random_chunks(twin, CompiledDriver(twin, 1))
@@ -68,7 +68,7 @@ def test_replay_is_the_same_in_jax_and_outside(monkeypatch):
 @pytest.mark.parametrize(("world", "image"), [("NoRender", 0), ("Seen", 32)])
 def test_from_training_to_a_picture(tmp_path, capsys, world, image):
     """Where there is nothing to draw there is no GIF; a picture that was asked for is refused in a line."""
-    run, name = str(tmp_path / "run"), f"gym:tests.envs.foreign_worlds:{world}-v0"
+    run, name = str(tmp_path / "run"), f"gym:tests.envs.host.foreign_worlds:{world}-v0"
     command = [
         "train",
         "planet",

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.arena.batches import select
 from imaginax.arena.openings import book, deal, pairs
-from imaginax.envs.wrappers import privileged, strong, vectorise
+from imaginax.envs.wrappers import privileged, strip_weak_types, vectorise
 from imaginax.types import ConfigError, Discrete, Environment, Params, Player, PyTree, State, TimeStep
 
 
@@ -128,7 +128,7 @@ def _start(
     )
     moves, number = deal(known, half, key_opening)
     opening = functools.partial(_opening_ply, copies, players)
-    game, _ = jax.lax.scan(opening, strong(game), moves.T)
+    game, _ = jax.lax.scan(opening, strip_weak_types(game), moves.T)
     plies = moves.shape[1]
     blank = jnp.full((copies.spec.max_steps, half), -1, jnp.int32)
     actions = blank.at[:plies].set(moves.T)
@@ -194,7 +194,7 @@ def _play(copies: Environment, players, game: _Half, action: Array, sign, key: A
         length=game.length + ~over,
         truncated=game.truncated | cut,
     )
-    return strong(after)
+    return strip_weak_types(after)
 
 
 def _record(actions: Array, ply: Array, over: Array, action: Array) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.arena.batches import legal_of
-from imaginax.envs.wrappers import strong
+from imaginax.envs.wrappers import strip_weak_types
 from imaginax.types import Environment, Player, State, Thought, TimeStep
 
 MAX_DEPTH = 10
@@ -80,7 +80,9 @@ def search(
     start = jax.vmap(functools.partial(_start, depth))(states, legal, order)
     advance = jax.vmap(functools.partial(_advance, env, depth, evaluate))
     end = jax.lax.while_loop(
-        lambda carry: (carry.depth >= 0).any(), lambda carry: strong(advance(carry, order)), strong(start)
+        lambda carry: (carry.depth >= 0).any(),
+        lambda carry: strip_weak_types(advance(carry, order)),
+        strip_weak_types(start),
     )
     return end.choice, end.best[:, 0]
 

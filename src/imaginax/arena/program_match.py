@@ -23,7 +23,7 @@ from imaginax.arena.go.board import BLACK, WHITE
 from imaginax.arena.match import MatchResult
 from imaginax.arena.openings import book, deal, pairs
 from imaginax.arena.programs import RESIGN, Program
-from imaginax.envs.games import titles
+from imaginax.envs.games import names
 from imaginax.envs.games.notation import format_move, parse_move
 from imaginax.envs.wrappers import privileged, vectorise
 from imaginax.types import ConfigError, Environment, Params, Player, PyTree, State, TimeStep
@@ -142,7 +142,7 @@ class _Half:
 
 def _settled(name: str, moves: Sequence[str]) -> int | None:
     """Who won a game of Go that two passes ended, for Black: 1 or -1; None for any other game."""
-    title = titles.parse(name) if titles.is_game(name) else None
+    title = names.parse(name) if names.is_game(name) else None
     if title is None or title.kind != "go" or [move.lower() for move in moves[-2:]] != ["pass", "pass"]:
         return None
     game = go_game.begin(title.size)

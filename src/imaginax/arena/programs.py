@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from imaginax.arena.processes import LineProcess, ProgramError, ProgramMissing, locate
-from imaginax.envs.games.titles import Title, parse
+from imaginax.envs.games.names import Title, parse
 from imaginax.types import ConfigError, Environment
 
 __all__ = [

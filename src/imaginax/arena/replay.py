@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, UInt
 
 from imaginax.arena.batches import select
-from imaginax.envs.wrappers import privileged, strong
+from imaginax.envs.wrappers import privileged, strip_weak_types
 from imaginax.types import Environment, State, TimeStep
 
 
@@ -22,13 +22,13 @@ def replay(env: Environment, actions: Int[Array, " T"], key: Array) -> tuple[Sta
         key: of `env.init`, which decides nothing that shows on the board of the games here.
     """
     env = privileged(env)
-    first = strong(env.init(key))
+    first = strip_weak_types(env.init(key))
     _, rest = jax.lax.scan(functools.partial(_replay_step, env), first, actions)
     return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
 
 
 def _replay_step(env: Environment, carry: tuple[State, TimeStep], action: Array):
-    played = strong(env.step(carry[0], jnp.maximum(action, 0), jax.random.key(0)))
+    played = strip_weak_types(env.step(carry[0], jnp.maximum(action, 0), jax.random.key(0)))
     carry = select(action >= 0, played, carry)
     return carry, carry
 

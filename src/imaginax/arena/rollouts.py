@@ -15,7 +15,7 @@ import mctx
 from jaxtyping import Array, Bool, Float, PyTree
 
 from imaginax.arena.batches import legal_of
-from imaginax.envs.wrappers import strong
+from imaginax.envs.wrappers import strip_weak_types
 from imaginax.types import Environment, Game, Player, State, Thought, TimeStep
 
 _NEVER = jnp.finfo(jnp.float32).min
@@ -93,7 +93,7 @@ def _expand(env: Environment, game: Game, params, key: Array, action: Array, emb
 def _rollout(env: Environment, states: State, timestep: TimeStep, key: Array) -> Float[Array, "B"]:
     """What the player to move earns when both sides play at random, until every game is over."""
     start = (states, legal_of(timestep), timestep.last, jnp.zeros(timestep.last.shape), jnp.float32(1), key)
-    return jax.lax.while_loop(_playing, functools.partial(_random_ply, env), strong(start))[3]
+    return jax.lax.while_loop(_playing, functools.partial(_random_ply, env), strip_weak_types(start))[3]
 
 
 def _playing(carry) -> Bool[Array, ""]:
@@ -108,7 +108,7 @@ def _random_ply(env: Environment, carry):
     action = (jnp.cumsum(legal, axis=-1) > pick[:, None]).argmax(axis=-1)
     states, timestep = jax.vmap(env.step, in_axes=(0, 0, None))(states, action, jax.random.key(0))
     total = total + jnp.where(over, 0.0, sign * timestep.reward)
-    return strong((states, legal_of(timestep), over | timestep.last, total, -sign, key))
+    return strip_weak_types((states, legal_of(timestep), over | timestep.last, total, -sign, key))
 
 
 def _uniform(legal: Bool[Array, "B A"]) -> Float[Array, "B A"]:

@@ -30,7 +30,7 @@ import imaginax
 from imaginax.arena.engine import Decision, Engine
 from imaginax.arena.uci_go import UciError, centipawns, limit_of, settings_of, whole
 from imaginax.arena.uci_search import BackgroundSearch
-from imaginax.envs.games import notation, pgx_games, text, titles
+from imaginax.envs.games import names, notation, pgx_games, text
 
 VARIANTS = {"chess": "chess", "gardner_chess": "gardner", "animal_shogi": "dobutsu", "shogi": "shogi"}
 
@@ -39,7 +39,7 @@ _LONGEST_LINE = 12  # moves of a principal variation that are printed
 
 @functools.cache
 def _past_draw(name: str):
-    return jax.jit(pgx_games.past_draw(titles.parse(name)))
+    return jax.jit(pgx_games.past_draw(names.parse(name)))
 
 
 class Uci:

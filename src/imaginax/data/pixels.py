@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
 
-def dithered(images: UInt8[Array, "*B"], bits: int, key: Array) -> Float[Array, "*B"]:
+def dequantised(images: UInt8[Array, "*B"], bits: int, key: Array) -> Float[Array, "*B"]:
     """Images of fewer levels, each with noise as wide as a level, in [-0.5, 0.5).
 
     With it the density of an image is that of its levels (Kingma and Dhariwal 2018, arXiv 1807.03039; PlaNet

@@ -73,7 +73,7 @@ def record(game: Game, timestep: TimeStep, following: TimeStep, extras: dict[str
         game: the game.
         timestep: of the `privileged` environment, before the move.
         following: after it.
-        extras: of `planners.game_play`: `policy` [N, A] and `value` [N] that the search found, and `played`
+        extras: of `acting.self_play`: `policy` [N, A] and `value` [N] that the search found, and `played`
             [N], games that were played in each place before.
     """
     policy = extras["policy"]
@@ -92,7 +92,7 @@ def record(game: Game, timestep: TimeStep, following: TimeStep, extras: dict[str
 
 
 def recorder(env: Environment) -> Callable[..., Ply]:
-    """The `record` of a system whose `act` leaves the extras of `planners.game_play`."""
+    """The `record` of a system whose `act` leaves the extras of `acting.self_play`."""
     game = env.game
     assert game is not None, "only board games have plies"
     return lambda timestep, action, following, extras: record(game, timestep, following, extras)

@@ -2,8 +2,8 @@
 
 `make("pets_cartpole")` gives one environment with its time limit; `wrappers.training_environment`
 turns it into many that reset themselves. `make("gym:Pendulum-v1")` gives one that is no JAX program:
-see `envs.gymnasium`. `make("go_9x9")` gives a board game: see `envs.games`. `make("control_walker_walk")`
-gives a task of the DeepMind control suite: see `envs.control`.
+see `envs.host.gymnasium`. `make("go_9x9")` gives a board game: see `envs.games`.
+`make("control_walker_walk")` gives a task of the DeepMind control suite: see `envs.control`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FACTORIES = {
 def names() -> tuple[str, ...]:
     """Every name that `make` knows, besides those with a prefix: gym:, atari: and dmc:.
 
-    Go and Hex exist in other sizes too, and Go with other komi: see `envs.games.titles.parse`.
+    Go and Hex exist in other sizes too, and Go with other komi: see `envs.games.names.parse`.
     """
     from imaginax.envs import control, games
 
@@ -78,7 +78,7 @@ def _raw(name: str) -> Environment:
 
 
 def _on_host(name: str, max_steps: int | None, action_repeat: int) -> Environment:
-    from imaginax.envs import gymnasium
+    from imaginax.envs.host import gymnasium
 
     prefix = name.partition(":")[0]
     if prefix not in gymnasium.PREFIXES:

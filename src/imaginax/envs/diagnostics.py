@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, UInt8
 
 from imaginax.envs import drawing
 from imaginax.envs.physical import difference_features, restart, transition
-from imaginax.gaussian import Gaussian
+from imaginax.numerics.gaussian import Gaussian
 from imaginax.types import Box, Discrete, Environment, EnvSpec, TimeStep
 
 LQR_STEPS = 20

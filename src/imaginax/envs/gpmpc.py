@@ -37,7 +37,7 @@ from imaginax.envs.physical import (
     physical_environment,
     solve_symmetric,
 )
-from imaginax.gaussian import Gaussian, Joint, linear, trigonometric
+from imaginax.numerics.gaussian import Gaussian, Joint, linear, trigonometric
 from imaginax.objectives.saturating import saturating_moments
 from imaginax.types import Box, Environment, EnvSpec
 

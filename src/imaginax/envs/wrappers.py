@@ -89,7 +89,7 @@ def action_repeat(env: Environment, repeats: int) -> Environment:
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         keys = jax.random.split(key, repeats)
         again = functools.partial(_step_again, env, action)
-        return jax.lax.scan(again, strong(env.step(state, action, keys[0])), keys[1:])[0]
+        return jax.lax.scan(again, strip_weak_types(env.step(state, action, keys[0])), keys[1:])[0]
 
     spec = dataclasses.replace(
         env.spec,
@@ -107,7 +107,7 @@ def _step_again(env: Environment, action: Array, carry: tuple[State, TimeStep], 
         discount=timestep.discount * new.discount,
         steps=timestep.steps + new.steps,
     )
-    return _where(timestep.last, carry, strong((state, new))), None
+    return _where(timestep.last, carry, strip_weak_types((state, new))), None
 
 
 def _scaled_reward(env: Environment, scale: int):
@@ -153,7 +153,7 @@ def auto_reset(env: Environment) -> Environment:
 
     def init(key: Array) -> tuple[State, TimeStep]:
         state, timestep = env.init(key)
-        return strong((state, timestep._replace(final_observation=timestep.observation)))
+        return strip_weak_types((state, timestep._replace(final_observation=timestep.observation)))
 
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         key_step, key_reset = jax.random.split(key)
@@ -171,7 +171,7 @@ def auto_reset(env: Environment) -> Environment:
             player=player,
             final_observation=timestep.observation,
         )
-        return strong((state, timestep))
+        return strip_weak_types((state, timestep))
 
     return env._replace(init=init, step=step)
 
@@ -186,12 +186,12 @@ def reset_in_turn(env: Environment) -> Environment:
         return env._replace(host=env.host.in_turn())
 
     def init(key: Array) -> tuple[TurnState, TimeStep]:
-        state, timestep = strong(env.init(key))
+        state, timestep = strip_weak_types(env.init(key))
         return TurnState(state, timestep.last), timestep
 
     def step(state: TurnState, action: Array, key: Array) -> tuple[TurnState, TimeStep]:
         key_step, key_reset = jax.random.split(key)
-        going, fresh = strong((env.step(state.inner, action, key_step), env.init(key_reset)))
+        going, fresh = strip_weak_types((env.step(state.inner, action, key_step), env.init(key_reset)))
         inner, timestep = _where(state.ended, fresh, going)
         steps = jnp.where(state.ended, 0, timestep.steps)
         return TurnState(inner, timestep.last), timestep._replace(first=state.ended, steps=steps)
@@ -287,7 +287,7 @@ def _where(condition: Bool[Array, ""], chosen: PyTree, otherwise: PyTree) -> PyT
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, otherwise)
 
 
-def strong(tree: PyTree) -> PyTree:
+def strip_weak_types(tree: PyTree) -> PyTree:
     """The same values as arrays without weak types, which would make a jitted step compile twice."""
     return jax.tree.map(_strong_leaf, tree)
 

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from imaginax.models.factors import cholesky, solve_lower, solve_transposed
+from imaginax.numerics.cholesky import cholesky, solve_lower, solve_transposed
 from imaginax.planners.costates import Linear, costates
 
 _ENOUGH = 0.1  # of the promised decrease

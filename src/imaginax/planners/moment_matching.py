@@ -25,11 +25,11 @@ from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from imaginax.envs.limits import Limit
-from imaginax.gaussian import Gaussian, pack, packed_size, unpack
-from imaginax.models.gaussian_dynamics import Feedback, GaussianTask
-from imaginax.one_by_one import one_by_one
+from imaginax.models.gp.gaussian_dynamics import Feedback, GaussianTask
+from imaginax.numerics.gaussian import Gaussian, pack, packed_size, unpack
+from imaginax.numerics.sequential_vmap import sequential_vmap
 from imaginax.planners import ilqr
-from imaginax.planners.shooting import centre
+from imaginax.planners.shooting.planner import centre
 from imaginax.types import Box, Capabilities, ConfigError, Planner, PlanOutput, WorldModel
 
 Variant = Literal["variance", "mean", "zero_variance"]
@@ -122,7 +122,7 @@ def make_planner(
     def plan(params, belief, plan_state: WarmStart, key, legal=None):
         del legal
         keys = jax.random.split(key, len(plan_state.multipliers))
-        one = one_by_one(partial(_plan, model, task, config, kept))
+        one = sequential_vmap(partial(_plan, model, task, config, kept))
         return jax.vmap(one, (None, 0, 0, 0))(params, belief, plan_state, keys)
 
     return Planner(NEEDS, init, plan)

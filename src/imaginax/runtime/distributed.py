@@ -25,10 +25,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+from imaginax.numerics.sharding import AXIS
 from imaginax.runtime import interruption
 from imaginax.runtime.precision import pin
 from imaginax.runtime.run_directory import RunError
-from imaginax.sharding import AXIS
 from imaginax.types import ConfigError, SystemState
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Key, PyTree
 
-from imaginax.envs.wrappers import strong
+from imaginax.envs.wrappers import strip_weak_types
 from imaginax.runtime import distributed, report
 from imaginax.runtime.compilation import Compiled, compiled
 from imaginax.runtime.loop import Chunk, ChunkOutput, make_chunk
@@ -96,7 +96,7 @@ class CompiledDriver:
         return self._mesh and jax.tree.map(lambda leaf: leaf.sharding, self.shapes())
 
     def _set(self) -> contextlib.AbstractContextManager:
-        """With the mesh set, `sharding.spread` splits rows; lanes that are split already need none of it."""
+        """With the mesh set, `sharding.shard_along` splits rows; lanes that are split already need none."""
         if self._mesh is None or distributed.by_lane(self._seeds, self._mesh):
             return contextlib.nullcontext()
         return jax.set_mesh(self._mesh)
@@ -118,4 +118,4 @@ def _alone(chunk: Chunk) -> Chunk:
 
 def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:
     """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
-    return lambda keys: strong(jax.vmap(system.init)(keys))
+    return lambda keys: strip_weak_types(jax.vmap(system.init)(keys))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from imaginax.envs.host_vector import HostVector
+from imaginax.envs.host.vector import HostVector
 from imaginax.envs.wrappers import count
 from imaginax.runtime import host_evaluation, loop, report
 from imaginax.runtime.compilation import Compiled, compiled

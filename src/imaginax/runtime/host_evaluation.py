@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree, UInt8
 
-from imaginax.envs.host_vector import HostVector
+from imaginax.envs.host.vector import HostVector
 from imaginax.runtime.compilation import Compiled, compiled
 from imaginax.runtime.driver import first_state
 from imaginax.runtime.report import Evaluation

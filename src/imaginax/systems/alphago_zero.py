@@ -4,10 +4,10 @@
     repeat:
         for each move of each game, with the best network:
             search from s, each position turned at random before f sees it  -> planners.mcts, models.rules
-            resign, or draw the move by visits (later: the most visited)    -> planners.resignation, game_play
+            resign, or draw the move by visits (later: the most visited)    -> acting.resignation, self_play
             add s and the visits pi to the window of the last games         -> data.self_play
         for each batch of ended games' positions, each turned at random:
-            descend the gradient of (z - v)^2 - pi . log p + c |theta|^2    -> models.policy_value
+            descend the gradient of (z - v)^2 - pi . log p + c |theta|^2    -> learning.policy_value
         play the new network against the best one: with more than 55% of the points it takes its place
 
 What AlphaZero left out is here: the gate, resignation and the symmetries of the board.
@@ -22,18 +22,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
+from imaginax.acting import resignation as giving_up
+from imaginax.acting.resignation import Resignation, ResignationConfig
+from imaginax.acting.self_play import SelfPlayCarry
 from imaginax.arena.evaluation import EvaluationConfig, make_evaluation
 from imaginax.arena.match import play_match
 from imaginax.arena.replay import count_distinct, fingerprints
 from imaginax.data.self_play import recorder
 from imaginax.envs.games.resignation import resignable, resignation
 from imaginax.envs.wrappers import training_environment
-from imaginax.models.policy_value import Learner, OptimiserConfig, init_learner
+from imaginax.learning.policy_value import Learner, OptimiserConfig, init_learner
 from imaginax.networks.residual import NetworkConfig
-from imaginax.planners import resignation as giving_up
-from imaginax.planners.game_play import SelfPlayCarry
-from imaginax.planners.mcts import SearchConfig
-from imaginax.planners.resignation import Resignation, ResignationConfig
+from imaginax.planners.mcts.search import SearchConfig
 from imaginax.systems import SystemEntry
 from imaginax.systems.self_play import Parts, SelfPlayConfig, make_parts
 from imaginax.types import ConfigError, Metrics, Player, Stage, System, SystemState
@@ -69,7 +69,7 @@ class AlphaGoZeroConfig(SelfPlayConfig):
             raise ConfigError(f"gate_share must lie in [0, 1), got {self.gate_share}")
 
 
-class Champion(NamedTuple):
+class BestPlayer(NamedTuple):
     """The network that learns, and the best one so far, which plays.
 
     Attributes:
@@ -111,7 +111,7 @@ def make(config: AlphaGoZeroConfig) -> System:
     def init(key) -> SystemState:
         key, key_network, key_env = jax.random.split(key, 3)
         learner = init_learner(parts.network, config.optimiser, key_network)
-        champion = Champion(learner, jax.tree.map(jnp.copy, learner.variables), learner.updates)
+        champion = BestPlayer(learner, jax.tree.map(jnp.copy, learner.variables), learner.updates)
         state, timestep = vector.init(key_env)
         known = giving_up.start(config.resignation, config.environments)
         zero = jnp.zeros((), jnp.int32)
@@ -153,7 +153,7 @@ def _make_learn(config: AlphaGoZeroConfig, parts: Parts):
     """Updates up to the next checkpoint, then its match against the best network."""
     gate = _make_gate(config, parts.env, parts.player(None, lambda variables: variables))
 
-    def learn(champion: Champion, memory, key):
+    def learn(champion: BestPlayer, memory, key):
         key_updates, key_gate = jax.random.split(key)
         plies = parts.replay.data(memory)
         learner, metrics = jax.lax.scan(
@@ -173,7 +173,7 @@ def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
     """The match that decides whether the network that learned is the best one now."""
 
     @jax.named_scope("gate")
-    def gate(champion: Champion, key) -> tuple[Champion, Metrics]:
+    def gate(champion: BestPlayer, key) -> tuple[BestPlayer, Metrics]:
         sides = (champion.learner.variables, champion.best)
         match = play_match(
             env, rival, rival, sides, key, games=config.gate_games, openings=config.gate_openings
@@ -191,7 +191,7 @@ def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
 def _make_act(config: AlphaGoZeroConfig, env, self_play):
     """Moves of the best network, and resignations."""
 
-    def act(champion: Champion, carry: Carry, timestep, key):
+    def act(champion: BestPlayer, carry: Carry, timestep, key):
         key_play, key_hold = jax.random.split(key)
         play, action, extras = self_play.act(champion.best, carry.play, timestep, key_play)
         another = champion.promotions != carry.promotions

@@ -4,10 +4,10 @@
     repeat, always with the newest network:
         for each move of each game:
             search the rules from s, guided by f, with noise at the root     -> planners.mcts, models.rules
-            draw the move in proportion to visits                            -> planners.game_play
+            draw the move in proportion to visits                            -> acting.self_play
             add s and the visits pi to the window of the last games          -> data.self_play
         for each batch of positions of games that have ended with outcome z:
-            descend the gradient of (z - v)^2 - pi . log p + c |theta|^2     -> models.policy_value
+            descend the gradient of (z - v)^2 - pi . log p + c |theta|^2     -> learning.policy_value
 
 There is no gate, no resignation and no use of symmetries: compare `systems.alphago_zero`.
 """
@@ -22,9 +22,9 @@ import jax.numpy as jnp
 from imaginax.arena.evaluation import EvaluationConfig, make_evaluation
 from imaginax.data.self_play import recorder
 from imaginax.envs.wrappers import training_environment
-from imaginax.models.policy_value import OptimiserConfig, init_learner
+from imaginax.learning.policy_value import OptimiserConfig, init_learner
 from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts import SearchConfig
+from imaginax.planners.mcts.search import SearchConfig
 from imaginax.systems import SystemEntry
 from imaginax.systems.self_play import SelfPlayConfig, make_parts
 from imaginax.types import ConfigError, Player, Stage, System, SystemState

@@ -4,10 +4,10 @@ Algorithm of section 3:
 
     one random trial
     for each trial:
-        choose the hyperparameters on all data                       -> models.gp_fit
+        choose the hyperparameters on all data                       -> models.gp.fit
         for each step of the trial:
             minimise the expected cost of a plan over beliefs        -> planners.moment_matching
-            execute the first control, add the transition to the GP  -> models.gp.append
+            execute the first control, add the transition to the GP  -> models.gp.exact.append
 """
 
 from __future__ import annotations
@@ -21,14 +21,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from imaginax import envs
-from imaginax.compose import compose
 from imaginax.data.replay import item_replay
 from imaginax.envs.limits import outside
 from imaginax.envs.wrappers import training_environment
-from imaginax.models import gp
-from imaginax.models.gaussian_dynamics import GaussianTask, dynamics, gaussian_task, inputs, world_model
-from imaginax.models.gp_fit import GPFitConfig
-from imaginax.models.gp_trials import (
+from imaginax.learning.gp_trials import (
     GPLearner,
     example,
     first_learner,
@@ -38,6 +34,10 @@ from imaginax.models.gp_trials import (
     schedule,
     transitions,
 )
+from imaginax.models.gp import exact as gp
+from imaginax.models.gp.fit import GPFitConfig
+from imaginax.models.gp.gaussian_dynamics import GaussianTask, dynamics, gaussian_task, inputs, world_model
+from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.moment_matching import MomentPlannerConfig, WarmStart, make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
@@ -106,7 +106,7 @@ def make(config: GPMPCConfig) -> System:
     certain = config.planner.variant == "zero_variance"
     model = world_model(env, lambda key: dynamics(start().posterior), certain_beliefs=certain)
     planner = make_planner(task, model, config.planner, env.limits)
-    compose(env, model, planner)
+    check_compatible(env, model, planner)
     vector = training_environment(env, 1)
     replay = item_replay(example(env), capacity, num_envs=1)
     act = partial(_act, config, task, env, model, planner)

@@ -4,10 +4,10 @@ A model that is fitted, not acted with: a chunk is one sweep of the fit, and one
 with its reconstruction, which the environment marks by its error at the missing frames.
 
     repeat `pieces` times:
-        sweep over the pieces between the gaps                          -> models.gpdm_fit.sweep
-        missing positions by the mean prediction of the dynamics        -> models.gpdm.bridge
+        sweep over the pieces between the gaps                          -> models.gpdm.fit.sweep
+        missing positions by the mean prediction of the dynamics        -> models.gpdm.model.bridge
     repeat `sweeps` times:
-        W in closed form, then positions and hyperparameters            -> models.gpdm_fit.sweep
+        W in closed form, then positions and hyperparameters            -> models.gpdm.fit.sweep
 
 Method "two_stage" puts Monte Carlo EM between the two, and holds hyperparameters in the last.
 """
@@ -29,10 +29,11 @@ from imaginax.data import mocap
 from imaginax.data.mocap import amc, asf, gaps
 from imaginax.envs.missing_frames import missing_frames
 from imaginax.envs.wrappers import time_limit, training_environment
-from imaginax.models import gpdm, gpdm_fit
-from imaginax.models.gpdm_data import GPDMConfig, MotionData, motion_data
-from imaginax.models.gpdm_fit import FitConfig
-from imaginax.models.hmc import HMCConfig
+from imaginax.models.gpdm import fit as gpdm_fit
+from imaginax.models.gpdm import model as gpdm
+from imaginax.models.gpdm.data import GPDMConfig, MotionData, motion_data
+from imaginax.models.gpdm.fit import FitConfig
+from imaginax.numerics.hmc import HMCConfig
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, Metrics, Replay, Stage, System, SystemState

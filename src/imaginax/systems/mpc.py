@@ -15,13 +15,13 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from imaginax import envs
-from imaginax.compose import compose
+from imaginax.acting.mpc import make_mpc
 from imaginax.data.replay import item_replay
 from imaginax.envs.control import PLANET_ACTION_REPEAT
 from imaginax.envs.wrappers import privileged, training_environment
 from imaginax.models.rules import rules
-from imaginax.planners.mpc import make_mpc
-from imaginax.planners.shooting import ShootingConfig, make_planner
+from imaginax.planners.compatibility import check_compatible
+from imaginax.planners.shooting.planner import ShootingConfig, make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Stage, System, SystemState
@@ -70,7 +70,7 @@ def make(config: MpcConfig) -> System:
     )
     model = rules(env)
     planner = make_planner(env.spec, model, config.planner)
-    compose(env, model, planner)
+    check_compatible(env, model, planner)
     vector = training_environment(env, 1)
     replay = item_replay(jnp.zeros(()), env.spec.max_steps, num_envs=1)  # the rewards of the newest trial
     act = make_mpc(model, planner, params_of=lambda learner: learner)
@@ -107,7 +107,7 @@ PRESETS = {
     "planet": MpcConfig(
         env="control_cartpole_swingup",
         action_repeat=8,
-        planner=ShootingConfig("clipped_cem", 12, population=1000, iterations=10, elites=100),
+        planner=ShootingConfig("planet_cem", 12, population=1000, iterations=10, elites=100),
     ),
     "tiny": MpcConfig(
         env="diagnostic_lqr",

@@ -4,10 +4,10 @@ Algorithm 1 of the paper:
 
     initialise data D with one random trial
     for each trial:
-        train the ensemble on D                                     -> models.ensemble_fit
+        train the ensemble on D                                     -> learning.ensemble
         for each step of the trial:
-            sample action sequences with CEM                        -> planners.cem
-            propagate particles with the ensemble, sum rewards      -> models.propagation
+            sample action sequences with CEM                        -> planners.shooting.cem
+            propagate particles with the ensemble, sum rewards      -> models.ensemble.propagation
             execute the first action, add the transition to D       -> runtime.loop
 """
 
@@ -20,13 +20,13 @@ import jax
 import jax.numpy as jnp
 
 from imaginax import envs
-from imaginax.compose import compose
+from imaginax.acting.mpc import make_mpc
 from imaginax.data.replay import item_replay
 from imaginax.envs.wrappers import training_environment
-from imaginax.models.ensemble import EnsembleConfig, ensemble
-from imaginax.models.ensemble_fit import EnsembleLearner, FitConfig, make_fit
-from imaginax.planners.mpc import make_mpc
-from imaginax.planners.shooting import ShootingConfig, make_planner
+from imaginax.learning.ensemble import EnsembleLearner, FitConfig, make_fit
+from imaginax.models.ensemble.model import EnsembleConfig, ensemble
+from imaginax.planners.compatibility import check_compatible
+from imaginax.planners.shooting.planner import ShootingConfig, make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import Box, ConfigError, Environment, Stage, System, SystemState, Transition
@@ -75,7 +75,7 @@ def make(config: PetsConfig) -> System:
     env = envs.make(config.env, max_steps=config.trial_steps or None)
     model = ensemble(env, config.model)
     planner = make_planner(env.spec, model, config.planner)
-    compose(env, model, planner)
+    check_compatible(env, model, planner)
     optimiser, fit = make_fit(env, config.model, config.fit)
     steps = env.spec.max_steps
     replay = item_replay(_example(env), (config.trials + 1) * steps, num_envs=1)

@@ -4,8 +4,8 @@ Algorithm 1 of the paper:
 
     one random trial
     for each trial:
-        learn the dynamics on all data                                    -> models.gp_fit
-        improve the policy on roll-outs of the belief from the start      -> models.policies, models.lbfgs
+        learn the dynamics on all data                                    -> models.gp.fit
+        improve the policy on roll-outs of the belief from the start      -> policies.controllers
         execute the policy for one trial
 """
 
@@ -22,12 +22,7 @@ from jaxtyping import Array, Float, PyTree
 from imaginax import envs
 from imaginax.data.replay import item_replay
 from imaginax.envs.wrappers import training_environment
-from imaginax.gaussian import Gaussian, trigonometric
-from imaginax.models import policies
-from imaginax.models.gaussian_dynamics import GaussianTask, gaussian_task, inputs, propagate
-from imaginax.models.gp import Data, clean, in_use
-from imaginax.models.gp_fit import GPFitConfig
-from imaginax.models.gp_trials import (
+from imaginax.learning.gp_trials import (
     GPLearner,
     example,
     first_learner,
@@ -37,11 +32,16 @@ from imaginax.models.gp_trials import (
     schedule,
     transitions,
 )
-from imaginax.models.lbfgs import minimise
-from imaginax.models.moments import Prepared, prepare
-from imaginax.models.policies import Policy
-from imaginax.models.saturation import squash
-from imaginax.one_by_one import one_by_one
+from imaginax.models.gp.exact import Data, clean, in_use
+from imaginax.models.gp.fit import GPFitConfig
+from imaginax.models.gp.gaussian_dynamics import GaussianTask, gaussian_task, inputs, propagate
+from imaginax.models.gp.moments import Prepared, prepare
+from imaginax.numerics.gaussian import Gaussian, trigonometric
+from imaginax.numerics.lbfgs import minimise
+from imaginax.numerics.saturation import squash
+from imaginax.numerics.sequential_vmap import sequential_vmap
+from imaginax.policies import controllers
+from imaginax.policies.controllers import Policy
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import ConfigError, Environment, System, SystemState, TimeStep
@@ -143,9 +143,11 @@ def make(config: PILCOConfig) -> System:
         return SystemState(learner, replay.init(), state, timestep, (), key, zero)
 
     def draw(features: Gaussian, size: float, key) -> Policy:
-        return policies.random_policy(search.policy, key, features, task.space.shape[0], search.centres, size)
+        return controllers.random_policy(
+            search.policy, key, features, task.space.shape[0], search.centres, size
+        )
 
-    @one_by_one
+    @sequential_vmap
     def improve(posterior, last, drawn):
         cost = partial(long_term_cost, task, prepare(posterior), starts(env), search.horizon or steps)
         begin = jax.tree.map(lambda x: x[None], last)
@@ -199,11 +201,11 @@ def long_term_cost(
     task: GaussianTask, gp: Prepared, start: Gaussian, horizon: int, policy: Policy
 ) -> Float[Array, ""]:
     """Sum of expected costs of a roll-out under the policy (eq. 2)."""
-    prepared = policies.prepare(policy)
+    prepared = controllers.prepare(policy)
 
     def advance(belief: Gaussian, _):
         seen = trigonometric(belief, task.angles)
-        both = policies.joint(prepared, seen, task.space)
+        both = controllers.joint(prepared, seen, task.space)
         following = propagate(gp, belief, both)
         return following, task.cost(belief, both.mean[-task.space.shape[0] :], following)
 
@@ -214,7 +216,7 @@ def _act(task: GaussianTask, learner: Learner, carry, timestep: TimeStep, key: A
     del key
     nothing = jnp.zeros((*timestep.observation.shape[:-1], 0), timestep.observation.dtype)
     features = inputs(task, timestep.observation, nothing)
-    wanted = jax.vmap(partial(policies.preliminary, policies.prepare(learner.policy)))(features)
+    wanted = jax.vmap(partial(controllers.preliminary, controllers.prepare(learner.policy)))(features)
     wanted = jnp.where(jnp.isfinite(wanted), wanted, 0.0)  # an observation that is no number moves nothing
     return carry, squash(wanted, task.space), {}
 

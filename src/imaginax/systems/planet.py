@@ -5,10 +5,10 @@ Algorithm 1 of the paper:
     collect S episodes with random actions
     repeat:
         for each of C updates:
-            draw sequences, descend the bound of the latent model       -> objectives.latent, models.rssm
+            draw sequences, descend the bound of the latent model       -> models.latent.objective, rssm
         for each step of an episode:
-            update the belief by what is seen                           -> models.latent_model
-            plan in latent space, add exploration noise                 -> planners.clipped_cem
+            update the belief by what is seen                           -> models.latent.model
+            plan in latent space, add exploration noise                 -> planners.shooting.planet_cem
             act, repeating the action, and remember                     -> runtime.loop
 """
 
@@ -25,17 +25,17 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from imaginax import envs
-from imaginax.compose import compose
+from imaginax.acting import mpc
 from imaginax.data.replay import ring_replay
 from imaginax.data.sequences import sample_sequences
 from imaginax.envs.control import PLANET_ACTION_REPEAT
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actions, vectorise
-from imaginax.models.latent_model import LatentModelConfig, latent_model
-from imaginax.models.rssm import Belief, RSSMConfig, restart
-from imaginax.objectives.latent import ObjectiveConfig
-from imaginax.planners import mpc
-from imaginax.planners.shooting import ShootingConfig, make_planner
+from imaginax.models.latent.model import LatentModelConfig, latent_model
+from imaginax.models.latent.objective import ObjectiveConfig
+from imaginax.models.latent.rssm import Belief, RSSMConfig, restart
+from imaginax.planners.compatibility import check_compatible
+from imaginax.planners.shooting.planner import ShootingConfig, make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems import SystemEntry
 from imaginax.types import (
@@ -70,7 +70,7 @@ class PlaNetConfig:
         memory: steps of each environment that replay has room for; 0 keeps all.
         exploration: standard deviation of the noise on actions in half the action range.
         learning_rate: of Adam.
-        cooldown: share of all updates, the last ones, in which the learning rate falls to 0; not the paper's.
+        lr_decay: share of all updates, the last ones, in which the learning rate falls to 0; not the paper's.
         adam_epsilon: of Adam.
         clip_norm: largest norm of a gradient.
         eval_episodes: episodes of the final evaluation.
@@ -94,13 +94,13 @@ class PlaNetConfig:
     memory: int = 0
     exploration: float = 0.3
     learning_rate: float = 1e-3
-    cooldown: float = 0.0
+    lr_decay: float = 0.0
     adam_epsilon: float = 1e-4
     clip_norm: float = 1000.0
     eval_episodes: int = 1
     model: LatentModelConfig = LatentModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
-    planner: ShootingConfig = ShootingConfig("clipped_cem", 12, population=1000, iterations=10, elites=100)
+    planner: ShootingConfig = ShootingConfig("planet_cem", 12, population=1000, iterations=10, elites=100)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -113,8 +113,8 @@ class PlaNetConfig:
                 raise ConfigError(
                     f"{name} ({getattr(self, name)}) must be a multiple of environments ({self.environments})"
                 )
-        if not 0.0 <= self.cooldown <= 1.0:
-            raise ConfigError(f"cooldown must lie in [0, 1], got {self.cooldown}")
+        if not 0.0 <= self.lr_decay <= 1.0:
+            raise ConfigError(f"lr_decay must lie in [0, 1], got {self.lr_decay}")
         for name in ("exploration", "learning_rate", "adam_epsilon", "clip_norm"):
             if not 0.0 <= getattr(self, name) <= 1e6:
                 raise ConfigError(f"{name} must lie in [0, 1e6], got {getattr(self, name)}")
@@ -147,7 +147,7 @@ def make(config: PlaNetConfig) -> System:
     env = pixels(env, config.image) if config.image else env
     model = latent_model(env.spec, config.model, config.objective)
     planner = make_planner(env.spec, model, config.planner)
-    compose(env, model, planner)
+    check_compatible(env, model, planner)
     steps, rounds = env.spec.max_steps + 1, config.episodes // config.environments
     seeds = config.seed_episodes // config.environments
     replay = ring_replay(_example(env), config.memory or (seeds + rounds) * steps, config.environments)
@@ -202,7 +202,7 @@ def make_learn(
     config: PlaNetConfig, model: WorldModel, optimiser: optax.GradientTransformation
 ) -> Callable[..., tuple[Learner, dict[str, Array]]]:
     """(learner, what replay holds, key) -> (learner, metrics): one update."""
-    descend = make_descent(model, optimiser, cooldown(config))
+    descend = make_descent(model, optimiser, lr_decay(config))
 
     def learn(learner: Learner, ring, key):
         key_data, key_loss = jax.random.split(key)
@@ -212,10 +212,10 @@ def make_learn(
     return learn
 
 
-def cooldown(config: PlaNetConfig) -> optax.Schedule | None:
+def lr_decay(config: PlaNetConfig) -> optax.Schedule | None:
     """Updates made -> share of the learning rate; None where it stays the same."""
     total = config.episodes // config.environments * config.updates
-    length = round(config.cooldown * total)
+    length = round(config.lr_decay * total)
     if not length:
         return None
     return optax.linear_schedule(1.0, 0.0, length, total - length)
@@ -324,11 +324,11 @@ LAPTOP = PlaNetConfig(
     batch_size=8,
     sequence=25,
     memory=62_000,
-    cooldown=0.1,
+    lr_decay=0.1,
     adam_epsilon=1e-8,
     model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=16, hidden=(100, 100)),
     objective=ObjectiveConfig(divergence=0.02, free_nats=0.0, prior=0.2),  # see docs/planet.md
-    planner=ShootingConfig("clipped_cem", 12, population=100, iterations=5, elites=10),
+    planner=ShootingConfig("planet_cem", 12, population=100, iterations=5, elites=10),
 )
 
 # The published sizes and search; eight episodes are collected side by side, and the objective is balanced.
@@ -337,7 +337,7 @@ GPU = PlaNetConfig(
     seed_episodes=8,
     episodes=240,
     updates=300,
-    cooldown=0.1,
+    lr_decay=0.1,
     adam_epsilon=1e-8,
     eval_episodes=10,
     objective=ObjectiveConfig(divergence=0.1, free_nats=0.0, prior=0.8),
@@ -359,7 +359,7 @@ TINY = PlaNetConfig(
     eval_episodes=64,
     model=LatentModelConfig(RSSMConfig(deterministic=32, stochastic=4, hidden=32), hidden=(32, 32)),
     objective=ObjectiveConfig(reward=1.0, divergence=0.1, free_nats=0.5),
-    planner=ShootingConfig("clipped_cem", horizon=8, population=100, iterations=5, elites=10),
+    planner=ShootingConfig("planet_cem", horizon=8, population=100, iterations=5, elites=10),
 )
 
 PRESETS = {"laptop": LAPTOP, "gpu": GPU, "tiny": TINY}

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from imaginax import envs
+from imaginax.acting import self_play as game_play
+from imaginax.acting.self_play import SelfPlay
 from imaginax.arena.evaluation import EvaluationConfig
-from imaginax.compose import compose
 from imaginax.data.self_play import ply_replay
 from imaginax.envs.wrappers import privileged
-from imaginax.models.policy_value import OptimiserConfig, make_step, make_update, network_in_rules
+from imaginax.learning.policy_value import OptimiserConfig, make_step, make_update, network_in_rules
 from imaginax.networks.residual import Network, NetworkConfig
-from imaginax.planners import game_play
-from imaginax.planners.game_play import SelfPlay
-from imaginax.planners.mcts import SearchConfig, make_mcts
+from imaginax.planners.compatibility import check_compatible
+from imaginax.planners.mcts.search import SearchConfig, make_mcts
 from imaginax.types import ConfigError, Environment, Player, Replay, WorldModel
 
 
@@ -117,7 +117,7 @@ def make_parts(name: str, config: SelfPlayConfig, *, turn: bool, augment: bool) 
     """
     env = privileged(envs.make(config.env, max_steps=config.max_plies or None))
     network, model = network_in_rules(env, config.network, turn=turn)
-    compose(env, model, make_mcts(model, config.search, env))
+    check_compatible(env, model, make_mcts(model, config.search, env))
     step = make_step(
         env,
         make_update(network, config.optimiser, env.game if augment else None),

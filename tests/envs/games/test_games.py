@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.envs.games import pgx_games, titles
+from imaginax.envs.games import names, pgx_games
 from imaginax.types import ConfigError
 
 SMALL = [("tic_tac_toe", 9), ("connect_four", 42), ("othello", 66), ("hex_3x3", 10), ("go_5x5", 50)]
@@ -59,7 +59,7 @@ def test_who_completes_the_line_wins(name, random_games):
 def test_planes_show_the_movers_stones_first(name, moves, random_games):
     """Against `Position`, which is drawn for the player who began."""
     games = random_games(name, 16, moves)
-    squares = jax.vmap(jax.vmap(pgx_games.position(titles.parse(name))))(games.states).squares
+    squares = jax.vmap(jax.vmap(pgx_games.position(names.parse(name))))(games.states).squares
     mine = squares * (1 - 2 * games.timesteps.player[..., None, None])
     moved = ~np.asarray(games.timesteps.first)  # pgx's Go has no history before the first move
     planes = games.timesteps.observation[moved]
@@ -101,7 +101,7 @@ def test_a_swap_in_hex_gives_away_the_mirrored_first_stone():
     state, timestep = env.step(state, jnp.int32(7), jax.random.key(0))
     assert timestep.legal[25] and not timestep.legal[7] and timestep.observation[..., 3].all()
     state, timestep = env.step(state, jnp.int32(25), jax.random.key(0))
-    squares = np.asarray(pgx_games.position(titles.parse("hex_5x5"))(state).squares)
+    squares = np.asarray(pgx_games.position(names.parse("hex_5x5"))(state).squares)
     assert squares[2, 1] == -1 and np.abs(squares).sum() == 1, "the stone of b2 c1 is the other's, at row 2"
     assert int(timestep.player) == 0 and not timestep.legal[25]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.envs.games import notation, pgx_games, titles
+from imaginax.envs.games import names, notation, pgx_games
 
 GNUGO = shutil.which("gnugo") or "/usr/games/gnugo"
 pytestmark = pytest.mark.skipif(not pathlib.Path(GNUGO).exists(), reason="gnugo is not installed")
@@ -30,7 +30,7 @@ def is_eye(squares, point, colour):
 def played_out(env, step, seed):
     """Moves of a game in which nobody fills his own eyes, until both have nothing else: no stone is dead."""
     rng = random.Random(seed)
-    position = jax.jit(pgx_games.position(titles.parse(NAME)))
+    position = jax.jit(pgx_games.position(names.parse(NAME)))
     state, timestep = env.init(jax.random.key(0))
     moves, squares = [], np.zeros((5, 5), int)
     while not timestep.last:

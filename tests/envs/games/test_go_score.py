@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pgx._src.games import go
 
-from imaginax.envs.games import go_score, pgx_games, titles
+from imaginax.envs.games import go_score, names, pgx_games
 
 BOARDS = 200
 
@@ -55,7 +55,7 @@ def test_a_region_as_long_as_the_board_is_one():
 
 def test_rewards_are_those_of_pgx_in_whole_games():
     """Games of 5x5 with many passes and some illegal moves, and moves after the end."""
-    title, games = titles.parse("go_5x5"), 64
+    title, games = names.parse("go_5x5"), 64
     base = pgx_games.build(title)
     state = jax.vmap(lambda key: pgx_games.first(base, title, key))(
         jax.random.split(jax.random.key(0), games)

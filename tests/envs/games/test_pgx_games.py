@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax import envs
-from imaginax.envs.games import notation, pgx_games, titles
+from imaginax.envs.games import names, notation, pgx_games
 
 DIRECTIONS = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if (a, b) != (0, 0)]
 
@@ -102,7 +102,7 @@ def stones_after(board, point, colour):
 def test_go_against_plain_rules_with_superko(random_games):
     """Liberties by flood fill and repetition by whole boards: legal moves, captures and the final score."""
     games = random_games("go_5x5", 16, 50)
-    position = jax.jit(pgx_games.position(titles.parse("go_5x5")))
+    position = jax.jit(pgx_games.position(names.parse("go_5x5")))
     barred = 0
     for game in range(6):
         board, colour = np.zeros((5, 5), int), 1

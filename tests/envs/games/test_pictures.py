@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.envs.games import pictures, titles
+from imaginax.envs.games import names, pictures
 
 
 def test_a_stone_is_drawn_on_its_point_and_nowhere_else():
@@ -35,7 +35,7 @@ def test_hex_shows_both_players_in_their_rows(random_games):
 @pytest.mark.parametrize("name", ["chess", "shogi", "animal_shogi", "go_9x9"])
 def test_all_tiles_of_a_game_differ(name):
     """Pieces and owners on every kind of square, and the kinds of empty squares."""
-    tiles, kinds = pictures._tiles(titles.parse(name)).astype(int), pictures._kinds(titles.parse(name))
+    tiles, kinds = pictures._tiles(names.parse(name)).astype(int), pictures._kinds(names.parse(name))
     for flat in (*tiles.reshape(-1, kinds, tiles[0].size), tiles[::kinds].reshape(-1, tiles[0].size)):
         distance = np.abs(flat[:, None] - flat[None]).mean(-1) + 255 * np.eye(len(flat))
         assert (distance > 0.5).all()

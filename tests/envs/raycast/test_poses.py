@@ -11,7 +11,7 @@ pytest.importorskip("brax")
 
 import mujoco  # noqa: E402  (comes with brax)
 
-from imaginax.envs import brax_physics  # noqa: E402
+from imaginax.envs.brax import physics  # noqa: E402
 from imaginax.envs.raycast import poses  # noqa: E402
 from imaginax.envs.raycast.scene import scene  # noqa: E402
 from tests.envs.raycast import worlds  # noqa: E402
@@ -90,7 +90,7 @@ def test_mjx_and_mujoco_have_the_same_pose():
 @pytest.mark.filterwarnings("ignore:Brax System, piplines and environments")
 @pytest.mark.parametrize("backend", ["positional", "spring"])
 def test_braxs_links_are_mujocos_bodies(backend):
-    system = brax_physics.load(BRAX, frames=1, task="test").model
+    system = physics.load(BRAX, frames=1, task="test").model
     pipeline = importlib.import_module(f"brax.{backend}.pipeline")
     q = jnp.array([0.1, 0.5, -0.7])
     state = pipeline.init(system, q, jnp.zeros(3))
@@ -103,12 +103,12 @@ def test_braxs_links_are_mujocos_bodies(backend):
 
 
 def test_the_physics_of_the_brax_tasks_has_poses_too():
-    system = brax_physics.load(BRAX, frames=1, task="test")
+    system = physics.load(BRAX, frames=1, task="test")
     q = jnp.array([0.1, 0.5, -0.7])
     data = mujoco.MjData(system.model.mj_model)
     data.qpos[:] = q
     mujoco.mj_forward(system.model.mj_model, data)
-    found = poses.pose_of(brax_physics.kinematics(system, system.data.replace(qpos=q)))
+    found = poses.pose_of(physics.kinematics(system, system.data.replace(qpos=q)))
     np.testing.assert_allclose(found.place, poses.pose_of(data).place, atol=1e-5)
     np.testing.assert_allclose(found.turn, poses.pose_of(data).turn, atol=1e-5)
 

@@ -17,7 +17,7 @@ from imaginax.arena.go import game as go_game
 from imaginax.arena.go import scoring
 from imaginax.arena.go.board import BLACK, WHITE
 from imaginax.arena.go.scoring import Settlement
-from imaginax.envs.games import titles
+from imaginax.envs.games import names
 
 RESIGN = "resign"
 
@@ -51,7 +51,7 @@ class GoSession:
             with_komi: gives the engine for another komi; without it another komi changes the score only.
         """
         self.engine, self.komi = engine, komi
-        self.size = titles.parse(engine.name).size
+        self.size = names.parse(engine.name).size
         self._resign, self._temperature = resign, temperature
         self._engines, self._with_komi = {_playable(komi): engine}, with_komi
         self._initial: Clock | None = None

@@ -7,7 +7,7 @@ import dataclasses
 
 from imaginax import envs, systems
 from imaginax.arena.engine import Engine, Mind
-from imaginax.envs.games import titles
+from imaginax.envs.games import names
 from imaginax.runtime import playback
 from imaginax.types import ConfigError, Environment, System
 
@@ -39,7 +39,7 @@ def engine_with_komi(options: argparse.Namespace, trained: playback.Trained, kom
 
     The network is the same; the search counts the score with the new komi.
     """
-    size = titles.parse(trained.system.environment.spec.name).size
+    size = names.parse(trained.system.environment.spec.name).size
     name = f"go_{size}x{size}_komi{komi}"
     config = dataclasses.replace(trained.system.config, env=name)
     system = systems.entry(trained.record["system"]).make(config)
@@ -55,7 +55,7 @@ def own_simulations(options: argparse.Namespace, trained: playback.Trained) -> i
 def seat(colour: str | None, name: str) -> int:
     """0 for the player who begins the game called `name`, 1 for the other."""
     if colour in ("black", "white"):
-        return int((colour == "white") != (titles.parse(name).kind in _WHITE_BEGINS))
+        return int((colour == "white") != (names.parse(name).kind in _WHITE_BEGINS))
     return int(colour == "second")
 
 

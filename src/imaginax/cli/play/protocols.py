@@ -36,14 +36,14 @@ def _gtp(options: argparse.Namespace, trained: Any, lines: Iterator[str], say: S
     from imaginax.arena.go.session import GoSession
     from imaginax.arena.gtp import Gtp
     from imaginax.cli.play import agent
-    from imaginax.envs.games import titles
+    from imaginax.envs.games import names
 
     name = agent.game(trained).spec.name
-    if titles.parse(name).kind != "go":
+    if names.parse(name).kind != "go":
         raise ConfigError(f"protocol gtp is for Go, and this run plays {name}")
     session = GoSession(
         agent.engine(options, trained),
-        komi=titles.parse(name).komi,
+        komi=names.parse(name).komi,
         resign=options.resign,
         temperature=options.temperature,
         with_komi=lambda komi: agent.engine_with_komi(options, trained, komi),

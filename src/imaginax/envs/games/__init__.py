@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from imaginax.envs.games import compaction, pgx_games, pictures, planes, symmetries
-from imaginax.envs.games.titles import NAMES, Title, is_game, parse
-from imaginax.envs.wrappers import strong
+from imaginax.envs.games import packing as compaction
+from imaginax.envs.games import pgx_games, pictures, planes, symmetries
+from imaginax.envs.games.names import NAMES, Title, is_game, parse
+from imaginax.envs.wrappers import strip_weak_types
 from imaginax.types import Box, Discrete, Environment, EnvSpec, Game, State, TimeStep
 
 __all__ = ["NAMES", "Title", "environment", "is_game", "parse"]
@@ -41,16 +42,16 @@ def environment(name: str, *, max_steps: int | None = None) -> Environment:
     base = pgx_games.build(title)
     longest = pgx_games.longest(title)
     limit = longest if max_steps is None else min(max_steps, longest)
-    initial = jax.eval_shape(lambda: strong(pgx_games.first(base, title, jax.random.key(0))))
+    initial = jax.eval_shape(lambda: strip_weak_types(pgx_games.first(base, title, jax.random.key(0))))
     shape, actions = initial.observation.shape, initial.legal_action_mask.shape[0]
 
     def init(key: Array) -> tuple[State, TimeStep]:
-        state = strong(pgx_games.first(base, title, key))
+        state = strip_weak_types(pgx_games.first(base, title, key))
         return state, _timestep(state, jnp.zeros(()), jnp.zeros((), bool), limit)
 
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         del key
-        after = strong(pgx_games.following(base, title, state, action))
+        after = strip_weak_types(pgx_games.following(base, title, state, action))
         return after, _timestep(after, after.rewards[state.current_player], jnp.ones((), bool), limit)
 
     observation = Box(shape, 0.0, 2.0, initial.observation.dtype)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from imaginax.envs.games import pgx_games
-from imaginax.envs.games.titles import Title, parse
+from imaginax.envs.games.names import Title, parse
 from imaginax.types import State
 
 _GO_COLUMNS = "ABCDEFGHJKLMNOPQRST"

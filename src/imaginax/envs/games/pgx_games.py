@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from imaginax.envs.games import go_moves, go_score
-from imaginax.envs.games.titles import Title
+from imaginax.envs.games.names import Title
 from imaginax.types import State
 
 _PIECES = {"chess": 6, "gardner_chess": 6, "shogi": 14, "animal_shogi": 5}

@@ -17,7 +17,7 @@ from jaxtyping import Array, Int, UInt8
 from imaginax.envs import drawing
 from imaginax.envs.drawing import BLUE, INK, ORANGE, PAPER, RED, SHADE, STEEL, Canvas
 from imaginax.envs.games import glyphs, pgx_games
-from imaginax.envs.games.titles import Title
+from imaginax.envs.games.names import Title
 from imaginax.types import State
 
 _WOOD, _LIGHT, _DARK = (0.906, 0.745, 0.482), (0.945, 0.906, 0.835), (0.631, 0.737, 0.639)

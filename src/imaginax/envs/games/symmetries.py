@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from imaginax.envs.games.titles import Title
+from imaginax.envs.games.names import Title
 from imaginax.types import Symmetries
 
 

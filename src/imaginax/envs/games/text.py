@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from imaginax.envs.games import pgx_games
-from imaginax.envs.games.titles import Title, parse
+from imaginax.envs.games.names import Title, parse
 from imaginax.types import ConfigError, State
 
 _LETTERS = {

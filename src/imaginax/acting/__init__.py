@@ -1,0 +1,1 @@
+"""How agents act: planning at every step, self-play, resignation."""

@@ -1,9 +1,0 @@
-"""The three tasks of PETS that need rigid-body physics, under one roof for the registry."""
-
-from __future__ import annotations
-
-from imaginax.envs.brax_half_cheetah import half_cheetah
-from imaginax.envs.brax_pusher import pusher
-from imaginax.envs.brax_reacher import reacher
-
-__all__ = ["half_cheetah", "pusher", "reacher"]

@@ -1,0 +1,1 @@
+"""What fits what: learners and their updates."""

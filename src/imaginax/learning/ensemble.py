@@ -1,0 +1,196 @@
+"""Training of ensemble dynamics: all members and all epochs in one compiled loop, as PETS's own code does.
+
+Each call draws fresh bootstraps (N of N rows with replacement, one set a member), refits the input
+scaler on all training rows, and continues from the current weights. The number of rows is a traced
+value, so the same program serves a data set that grows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from imaginax.models.ensemble.model import (
+    EnsembleConfig,
+    EnsembleParams,
+    RegressionBatch,
+    Scaler,
+    ensemble_loss,
+    features_of,
+    make_network,
+)
+from imaginax.numerics.sharding import shard_along
+from imaginax.types import ConfigError, Environment, Metrics, Transition
+
+MOST = 1_000_000  # of each of these settings
+
+
+@dataclasses.dataclass(frozen=True)
+class FitConfig:
+    """How the model is trained.
+
+    Attributes:
+        learning_rate: of Adam.
+        batch_size: rows of each member's bootstrap in a step.
+        epochs: passes over the bootstraps in each fit.
+        holdout: fraction of rows never trained on, for the hold-out metrics; 0 as published.
+    """
+
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    epochs: int = 5
+    holdout: float = 0.0
+
+    def __post_init__(self):
+        if not 0.0 < self.learning_rate <= MOST:
+            raise ConfigError(f"fit.learning_rate must lie in (0, {MOST}], got {self.learning_rate}")
+        for name in ("batch_size", "epochs"):
+            if not 1 <= getattr(self, name) <= MOST:
+                raise ConfigError(f"fit.{name} must lie in [1, {MOST}], got {getattr(self, name)}")
+        if not 0.0 <= self.holdout < 1.0:
+            raise ConfigError(f"fit.holdout must lie in [0, 1), got {self.holdout}")
+
+
+class EnsembleLearner(NamedTuple):
+    """What training carries from one fit to the next."""
+
+    params: EnsembleParams
+    optimiser: optax.OptState
+
+
+class Dataset(NamedTuple):
+    """All rows that replay can hold; `train` and `test` list those in use, in front."""
+
+    inputs: Float[Array, "R F"]
+    targets: Float[Array, "R D"]
+    train: Int[Array, "R"]
+    train_size: Int[Array, ""]
+    test: Int[Array, "R"]
+    test_size: Int[Array, ""]
+
+
+Fit = Callable[[EnsembleLearner, Transition, Array, Array], tuple[EnsembleLearner, Metrics]]
+
+HOLDOUT_ROWS = 1024  # of the hold-out rows this many are measured
+LEAST_ROWS = 32  # of a batch on each of several devices: fewer cost less than adding up their gradients
+
+
+def make_fit(
+    env: Environment, model: EnsembleConfig, config: FitConfig
+) -> tuple[optax.GradientTransformation, Fit]:
+    """The optimiser, and `fit(learner, transitions [R, ...], count, key) -> (learner, metrics)`."""
+    network = make_network(env, model)
+    optimiser = optax.adam(config.learning_rate)
+    loss = jax.grad(
+        lambda p, scaler, b: ensemble_loss(network, model, EnsembleParams(p, scaler), b), has_aux=True
+    )
+
+    def step(learner: EnsembleLearner, batch: RegressionBatch) -> tuple[EnsembleLearner, Metrics]:
+        weights, scaler = learner.params
+        gradient, metrics = loss(weights, scaler, batch)
+        updates, state = optimiser.update(gradient, learner.optimiser, weights)
+        return EnsembleLearner(EnsembleParams(optax.apply_updates(weights, updates), scaler), state), metrics
+
+    def fit(learner: EnsembleLearner, transitions: Transition, count: Array | int, key: Array):
+        data = dataset(env, transitions, count, config.holdout)
+        scaler = fit_scaler(data.inputs[data.train], jnp.arange(len(data.train)) < data.train_size)
+        learner = learner._replace(params=learner.params._replace(scaler=scaler))
+        learner, metrics = _run_epochs(step, model.networks, config, learner, data, key)
+        if config.holdout:
+            metrics |= _holdout_metrics(network, model, learner.params, data)
+        return learner, metrics | {"model_rows": data.train_size.astype(jnp.float32)}
+
+    return optimiser, fit
+
+
+def dataset(env: Environment, transitions: Transition, count: Array | int, holdout: float) -> Dataset:
+    """Network inputs and targets of the first `count` transitions, split once and for all.
+
+    Whether a row is held out depends on its position alone: members that are trained again and again
+    never see a row that later measures them.
+    """
+    features = features_of(env)
+    inputs = jnp.concatenate([features.inputs(transitions.observation), transitions.action], axis=-1)
+    targets = features.target(transitions.observation, transitions.next_observation)
+    used = jnp.arange(len(inputs)) < count
+    inputs, targets = jnp.where(used[:, None], inputs, 0.0), jnp.where(used[:, None], targets, 0.0)
+    held = jax.random.uniform(jax.random.key(0), used.shape) < holdout
+    train, test = used & ~held, used & held
+    return Dataset(inputs, targets, _in_front(train), train.sum(), _in_front(test), test.sum())
+
+
+def _in_front(chosen: Bool[Array, "R"]) -> Int[Array, "R"]:
+    """Row numbers, the chosen ones first and in order."""
+    return jnp.argsort(~chosen, stable=True)
+
+
+def fit_scaler(inputs: Float[Array, "R F"], used: Bool[Array, "R"]) -> Scaler:
+    """Mean and deviation of the used rows; a constant input (deviation below 1e-12) keeps its scale.
+
+    Moments are taken about the first row, so that a constant input has a deviation of exactly zero: rounding
+    would leave one of 1e-8, by which a reacher's goal, constant in the first trial, would be divided.
+    """
+    weights = used[:, None] / jnp.maximum(used.sum(), 1)
+    origin = inputs[jnp.argmax(used)]
+    shifted = inputs - origin
+    mean = jnp.sum(weights * shifted, axis=0)
+    std = jnp.sqrt(jnp.sum(weights * jnp.square(shifted - mean), axis=0))
+    return Scaler(origin + mean, jnp.where(std < 1e-12, 1.0, std))
+
+
+def _run_epochs(step, members: int, config: FitConfig, learner: PyTree, data: Dataset, key: Array):
+    """`config.epochs` passes over bootstraps, reshuffled for every member and pass."""
+    key_bootstrap, key_epochs = jax.random.split(key)
+    rows = len(data.train)
+    draws = jax.random.randint(key_bootstrap, (members, rows), 0, jnp.maximum(data.train_size, 1))
+    bootstraps = data.train[draws]
+
+    def epoch(learner, key):
+        order = _shuffled(bootstraps, data.train_size, key)
+        order = jnp.pad(order, ((0, 0), (0, config.batch_size)))  # the last slice never runs over the end
+        return _run_batches(step, config.batch_size, learner, data, order)
+
+    learner, metrics = jax.lax.scan(epoch, learner, jax.random.split(key_epochs, config.epochs))
+    return learner, jax.tree.map(lambda x: x[-1], metrics)
+
+
+def _shuffled(rows: Int[Array, "K R"], size: Int[Array, ""], key: Array) -> Int[Array, "K R"]:
+    """Each member's first `size` entries in an order of their own."""
+    position = jnp.arange(rows.shape[1])
+    rank = jnp.where(position < size, jax.random.uniform(key, rows.shape), jnp.inf)
+    return jnp.take_along_axis(rows, jnp.argsort(rank, axis=1), axis=1)
+
+
+def _run_batches(step, batch_size: int, learner: PyTree, data: Dataset, order: Int[Array, "K R"]):
+    """One pass; the last batch may be short, as published. Metrics are means over the pass."""
+    batches = (data.train_size + batch_size - 1) // batch_size
+    position = jnp.arange(batch_size)
+
+    def body(index, carry):
+        learner, totals = carry
+        start = index * batch_size
+        rows = shard_along(
+            jax.lax.dynamic_slice_in_dim(order, start, batch_size, axis=1), 1, least=LEAST_ROWS
+        )
+        weights = (start + position < data.train_size).astype(data.inputs.dtype)
+        learner, metrics = step(learner, RegressionBatch(data.inputs[rows], data.targets[rows], weights))
+        return learner, jax.tree.map(jnp.add, totals, metrics)
+
+    zeros = {"model_loss": jnp.zeros(()), "model_mse": jnp.zeros(())}
+    learner, totals = jax.lax.fori_loop(0, batches, body, (learner, zeros))
+    return learner, jax.tree.map(lambda x: x / jnp.maximum(batches, 1), totals)
+
+
+def _holdout_metrics(network, model: EnsembleConfig, params: EnsembleParams, data: Dataset) -> Metrics:
+    """Loss and squared error on rows never trained on, the mean over members."""
+    rows = data.test[:HOLDOUT_ROWS]
+    weights = (jnp.arange(len(rows)) < data.test_size).astype(data.inputs.dtype)
+    inputs, targets = (jnp.broadcast_to(x[rows], (model.networks, len(rows), x.shape[-1])) for x in data[:2])
+    _, metrics = ensemble_loss(network, model, params, RegressionBatch(inputs, targets, weights))
+    return {"holdout_loss": metrics["model_loss"], "holdout_mse": metrics["model_mse"]}

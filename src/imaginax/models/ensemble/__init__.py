@@ -1,0 +1,1 @@
+"""Probabilistic ensembles and how beliefs propagate through them."""

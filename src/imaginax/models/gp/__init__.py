@@ -1,0 +1,1 @@
+"""Gaussian processes and the dynamics that they learn."""

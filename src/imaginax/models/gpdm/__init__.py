@@ -1,0 +1,1 @@
+"""Gaussian process dynamical models."""

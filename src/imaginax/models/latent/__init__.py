@@ -1,0 +1,1 @@
+"""Latent dynamics, learned from what is observed."""

@@ -1,0 +1,156 @@
+"""A world model with a latent state: encoder, recurrent state-space model, decoder and reward.
+
+PlaNet (Hafner et al. 2019, arXiv 1811.04551, section 3); what it learns from is `models.latent.objective`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from imaginax.data.pixels import dequantised
+from imaginax.models.latent import objective as latent
+from imaginax.models.latent.objective import Networks, ObjectiveConfig
+from imaginax.models.latent.rssm import Belief, RSSMConfig, features, make_rssm
+from imaginax.networks.convolution import Backend
+from imaginax.networks.images import Decoder, Encoder, check_size
+from imaginax.networks.mlp import MLP
+from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Prediction, WorldModel
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentModelConfig:
+    """A latent world model; the defaults are PlaNet's.
+
+    Attributes:
+        rssm: the latent state.
+        depth: filters of the encoder's first layer.
+        hidden: units of each hidden layer of the reward model, and of encoder and decoder where observations
+            are no images.
+        bits: of an image's colours; the rest is noise.
+        backend: of the convolutions, see `networks.convolution`.
+    """
+
+    rssm: RSSMConfig = RSSMConfig()
+    depth: int = 32
+    hidden: tuple[int, ...] = (300, 300, 300)
+    bits: int = 5
+    backend: Backend = "auto"
+
+    def __post_init__(self):
+        if not 1 <= self.depth <= 10_000:
+            raise ConfigError(f"model.depth must lie in [1, 10000], got {self.depth}")
+        if not self.hidden or not all(1 <= units <= 1_000_000 for units in self.hidden):
+            raise ConfigError(f"model.hidden must be numbers of units in [1, 1000000], got {self.hidden}")
+        if not 1 <= self.bits <= 8:
+            raise ConfigError(f"model.bits must lie in [1, 8], got {self.bits}")
+
+
+class LatentParams(NamedTuple):
+    """Parameters of each part."""
+
+    encoder: PyTree
+    rssm: PyTree
+    decoder: PyTree
+    reward: PyTree
+
+
+class Modules(NamedTuple):
+    """The networks around the latent state, and what they see of an observation."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+    reward: nn.Module
+    inputs: Callable[[Array, Array], Array]
+
+
+def latent_model(spec: EnvSpec, config: LatentModelConfig, objective: ObjectiveConfig) -> WorldModel:
+    """The model of an environment with continuous actions; its beliefs are `models.latent.rssm.Belief`.
+
+    `decode` gives images in [-0.5, 0.5], or vectors; `loss` takes a `Trajectory` [B T ...], see
+    `models.latent.objective.loss`.
+
+    Raises:
+        ConfigError: for discrete actions, or observations that are no vectors and no images of a known size.
+    """
+    init, networks = make_networks(spec, config)
+    model, actions = networks.rssm, spec.action.shape[-1]
+
+    def encode(params: LatentParams, observation: Array, key: Array) -> Belief:
+        batch = len(observation)
+        return observe(params, model.start(batch), jnp.zeros((batch, actions)), observation, key)
+
+    def observe(
+        params: LatentParams, belief: Belief, action: Array, observation: Array, key: Array
+    ) -> Belief:
+        key_inputs, key_prior, key_posterior = jax.random.split(key, 3)
+        prior = model.predict(params.rssm, belief, action, key_prior)
+        projected = networks.embed(params, networks.inputs(observation, key_inputs))
+        return model.correct(params.rssm, prior, projected, key_posterior)
+
+    def predict(params: LatentParams, belief: Belief, action: Array, key: Array) -> tuple[Belief, Prediction]:
+        belief = model.predict(params.rssm, belief, action, key)
+        reward = networks.reward(params, belief)
+        return belief, Prediction(reward, jnp.ones_like(reward))
+
+    def loss(params: LatentParams, data, key):
+        return latent.loss(networks, objective, params, data, key)
+
+    can = Capabilities(continuous=True, differentiable=True)
+    return WorldModel(init, encode, observe, predict, networks.decode, loss, can)
+
+
+def make_networks(
+    spec: EnvSpec, config: LatentModelConfig
+) -> tuple[Callable[[Array], LatentParams], Networks]:
+    """The networks as functions of `LatentParams`, and key -> those.
+
+    Raises:
+        ConfigError: see `latent_model`.
+    """
+    if not isinstance(spec.action, Box):
+        raise ConfigError(f"env {spec.name}: the latent model needs continuous actions")
+    modules, shape = _modules(spec, config), (1, *spec.observation.shape)
+    init_encoder = lambda key: modules.encoder.init_with_output(key, jnp.zeros(shape))  # noqa: E731
+    embedding = jax.eval_shape(init_encoder, jax.random.key(0))[0].shape[-1]
+    model = make_rssm(config.rssm, embedding=embedding, actions=spec.action.shape[-1])
+
+    def init(key: Array) -> LatentParams:
+        keys, seen = jax.random.split(key, 4), jnp.zeros((1, config.rssm.features))
+        return LatentParams(
+            init_encoder(keys[0])[1]["params"],
+            model.init(keys[1]),
+            modules.decoder.init(keys[2], seen)["params"],
+            modules.reward.init(keys[3], seen)["params"],
+        )
+
+    networks = Networks(
+        rssm=model,
+        part=lambda params: params.rssm,
+        inputs=modules.inputs,
+        embed=lambda params, x: model.project(params.rssm, _call(modules.encoder, params.encoder, x)),
+        decode=lambda params, belief: _call(modules.decoder, params.decoder, features(belief)),
+        reward=lambda params, belief: _call(modules.reward, params.reward, features(belief))[..., 0],
+    )
+    return init, networks
+
+
+def _modules(spec: EnvSpec, config: LatentModelConfig) -> Modules:
+    shape, reward = spec.observation.shape, MLP(config.hidden, 1)
+    if len(shape) == 1:
+        encoder, decoder = MLP(config.hidden[:-1], config.hidden[-1]), MLP(config.hidden, shape[0])
+        return Modules(encoder, decoder, reward, lambda vectors, key: vectors.astype(jnp.float32))
+    check_size(shape)
+    encoder = Encoder(config.depth, config.backend)
+    decoder = Decoder(shape[0], shape[2], config.depth, config.backend)
+    return Modules(encoder, decoder, reward, lambda images, key: dequantised(images, config.bits, key))
+
+
+def _call(module: nn.Module, params: PyTree, x: Array) -> Array:
+    return module.apply({"params": params}, x)  # pyright: ignore[reportReturnType]

@@ -1,0 +1,243 @@
+"""The recurrent state-space model of PlaNet, and the two it was compared with.
+
+Hafner et al. 2019 (arXiv 1811.04551, section 3), with h the deterministic and s the stochastic state:
+
+    deterministic path   h_t = f(h_{t-1}, s_{t-1}, a_{t-1})
+    prior                s_t ~ p(s_t | h_t)
+    posterior            s_t ~ q(s_t | h_t, o_t)
+
+`ssm` has no deterministic path; `gru` has no noise, since its state is the mean, as in the released code.
+With `classes`, s consists of choices instead of numbers (DreamerV2, Hafner et al. 2021, arXiv 2010.02193),
+and that of `gru` of the most likely ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
+
+from imaginax import distributions
+from imaginax.distributions import Categorical, Gaussian, Stats
+from imaginax.networks.recurrent import GRU
+from imaginax.types import ConfigError
+
+LARGEST = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class RSSMConfig:
+    """Sizes of a recurrent state-space model; the defaults are PlaNet's.
+
+    Attributes:
+        kind: with both paths, or one of them alone.
+        deterministic: D, units of the deterministic state (rssm, gru).
+        stochastic: numbers, or choices, of the stochastic state.
+        classes: categories per choice; 0 makes the latents Gaussian.
+        hidden: units of each hidden layer.
+        min_std: least standard deviation of Gaussian distributions.
+    """
+
+    kind: Literal["rssm", "ssm", "gru"] = "rssm"
+    deterministic: int = 200
+    stochastic: int = 30
+    classes: int = 0
+    hidden: int = 200
+    min_std: float = 0.1
+
+    def __post_init__(self):
+        for name in ("deterministic", "stochastic", "hidden"):
+            if not 1 <= getattr(self, name) <= LARGEST:
+                raise ConfigError(f"rssm.{name} must lie in [1, {LARGEST}], got {getattr(self, name)}")
+        if self.classes == 1 or not 0 <= self.classes <= LARGEST:
+            raise ConfigError(f"rssm.classes must be 0 or lie in [2, {LARGEST}], got {self.classes}")
+        if not 0.0 <= self.min_std <= 1e3:
+            raise ConfigError(f"rssm.min_std must lie in [0, 1000], got {self.min_std}")
+
+    @property
+    def features(self) -> int:
+        """Width of what `features` gives."""
+        width = self.stochastic * (self.classes or 1)
+        return width if self.kind == "ssm" else width + self.deterministic
+
+
+class Belief(NamedTuple):
+    """The state of the model.
+
+    Attributes:
+        deterministic: h; of no width in an SSM.
+        stochastic: s, drawn from `stats`.
+        stats: its distribution.
+    """
+
+    deterministic: Float[Array, "*B D"]
+    stochastic: Float[Array, "*B Z"]
+    stats: Stats
+
+
+class RSSM(NamedTuple):
+    """The model as pure functions.
+
+    init:    key -> params
+    start:   number of beliefs -> those before anything was seen, [B, ...]
+    project: (params, embedded observations [*B, E]) -> [*B, hidden]; what `correct` needs of them
+    predict: (params, belief, action [B, A], key) -> belief; the prior of the next step
+    correct: (params, belief, projected, key) -> belief; the posterior, given the prior's belief
+    """
+
+    init: Any
+    start: Any
+    project: Any
+    predict: Any
+    correct: Any
+
+
+class Cell(nn.Module):
+    """One step of the model; the methods are those of `RSSM`."""
+
+    config: RSSMConfig
+
+    def setup(self):
+        config = self.config
+        outputs = config.stochastic * (config.classes or 2)
+        self.before = nn.Dense(config.hidden)
+        if config.kind != "ssm":
+            self.cell = GRU(config.deterministic)
+            self.prior_hidden = nn.Dense(config.hidden)
+        self.prior = nn.Dense(outputs)
+        # One layer of two inputs. That for the observation needs no belief: outside of a scan over time it
+        # is one large product.
+        self.posterior_observation = nn.Dense(config.hidden, use_bias=False)
+        self.posterior_belief = nn.Dense(config.hidden)
+        self.posterior = nn.Dense(outputs)
+
+    def project(self, embedding: Float[Array, "*B E"]) -> Float[Array, "*B U"]:
+        """The observation's part of the posterior's hidden layer."""
+        return self.posterior_observation(embedding)
+
+    def predict(self, belief: Belief, action: Float[Array, "*B A"], key: Array) -> Belief:
+        """The prior of the next step."""
+        x = nn.relu(self.before(jnp.concatenate([belief.stochastic, action], axis=-1)))
+        h = belief.deterministic
+        if self.config.kind != "ssm":
+            h = self.cell(h, x)
+            x = nn.relu(self.prior_hidden(h))
+        return self._drawn(h, self.prior(x), key)
+
+    def correct(self, belief: Belief, projected: Float[Array, "*B U"], key: Array) -> Belief:
+        """The posterior of this step."""
+        h = belief.deterministic
+        known = _numbers(belief.stats) if self.config.kind == "ssm" else h
+        x = nn.relu(self.posterior_belief(known) + projected)
+        return self._drawn(h, self.posterior(x), key)
+
+    def _drawn(self, h: Array, outputs: Array, key: Array) -> Belief:
+        stats = stats_of(self.config, outputs)
+        s = distributions.mode(stats) if self.config.kind == "gru" else distributions.sample(stats, key)
+        return Belief(h, s, stats)
+
+    def all(self, belief: Belief, action: Array, embedding: Array, key: Array) -> Belief:
+        """Every layer once, for initialisation."""
+        return self.correct(self.predict(belief, action, key), self.project(embedding), key)
+
+
+def stats_of(config: RSSMConfig, outputs: Float[Array, "*B O"]) -> Stats:
+    """The distribution that the outputs of a layer stand for."""
+    if config.classes:
+        return Categorical(outputs.reshape(*outputs.shape[:-1], config.stochastic, config.classes))
+    mean, std = jnp.split(outputs, 2, axis=-1)
+    return Gaussian(mean, nn.softplus(std) + config.min_std)
+
+
+def _numbers(stats: Stats) -> Float[Array, "*B O"]:
+    if isinstance(stats, Categorical):
+        return stats.logits.reshape(*stats.logits.shape[:-2], -1)
+    return jnp.concatenate(stats, axis=-1)
+
+
+def make_rssm(config: RSSMConfig, *, embedding: int, actions: int) -> RSSM:
+    """The model for observations embedded in `embedding` numbers and actions of `actions` numbers."""
+    cell = Cell(config)
+
+    def start(batch: int) -> Belief:
+        width = 0 if config.kind == "ssm" else config.deterministic
+        zeros = jnp.zeros((batch, config.stochastic * (config.classes or 2)))
+        stats = stats_of(config, zeros)
+        s = jnp.zeros((batch, config.stochastic * (config.classes or 1)))
+        return Belief(jnp.zeros((batch, width)), s, stats)
+
+    def init(key: Array) -> PyTree:
+        example = start(1), jnp.zeros((1, actions)), jnp.zeros((1, embedding)), key
+        return cell.init(key, *example, method=Cell.all)["params"]
+
+    def called(method: Any) -> Any:
+        return lambda params, *given: cell.apply({"params": params}, *given, method=method)
+
+    return RSSM(init, start, called(Cell.project), called(Cell.predict), called(Cell.correct))
+
+
+def features(belief: Belief) -> Float[Array, "*B F"]:
+    """What decoders see of a belief."""
+    return jnp.concatenate([belief.stochastic, belief.deterministic], axis=-1)
+
+
+# ------------------------------------------------------------------ over time
+
+
+def observe(
+    rssm: RSSM,
+    params: PyTree,
+    projected: Float[Array, "T B U"],
+    actions: Float[Array, "T B A"],
+    first: Bool[Array, "T B"],
+    key: Array,
+) -> tuple[Belief, Belief]:
+    """Filters sequences from the start, and again from there wherever an episode begins.
+
+    Args:
+        rssm: the model.
+        params: its parameters.
+        projected: `project` of the embedded observations.
+        actions: that led to each of them; without meaning at an episode's first.
+        first: whether an episode begins there. The first row counts as True.
+        key: consumed.
+
+    Returns:
+        The beliefs [T B ...] before each observation, priors, and after it, posteriors.
+    """
+    start = rssm.start(actions.shape[1])
+
+    def step(
+        belief: Belief, given: tuple[Array, Array, Array, Array]
+    ) -> tuple[Belief, tuple[Belief, Belief]]:
+        projected, action, first, key = given
+        belief, action = restart(start, belief, action, first)
+        key_prior, key_posterior = jax.random.split(key)
+        prior = rssm.predict(params, belief, action, key_prior)
+        posterior = rssm.correct(params, prior, projected, key_posterior)
+        return posterior, (prior, posterior)
+
+    given = projected, actions, first, jax.random.split(key, len(actions))
+    return jax.lax.scan(step, start, given)[1]
+
+
+def restart(
+    start: Belief, belief: Belief, action: Float[Array, "B A"], first: Bool[Array, "B"]
+) -> tuple[Belief, Array]:
+    """Belief and last action, forgotten where an episode begins."""
+    forget = lambda new, old: jnp.where(first.reshape(-1, *(1,) * (old.ndim - 1)), new, old)  # noqa: E731
+    return jax.tree.map(forget, start, belief), forget(jnp.zeros_like(action), action)
+
+
+def imagine(rssm: RSSM, params: PyTree, belief: Belief, actions: Float[Array, "H B A"], key: Array) -> Belief:
+    """Beliefs [H B ...] after each of `actions`, with nothing observed."""
+
+    def step(belief: Belief, given: tuple[Array, Array]) -> tuple[Belief, Belief]:
+        belief = rssm.predict(params, belief, *given)
+        return belief, belief
+
+    return jax.lax.scan(step, belief, (actions, jax.random.split(key, len(actions))))[1]

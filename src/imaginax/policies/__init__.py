@@ -1,0 +1,1 @@
+"""What maps a belief to an action without planning."""

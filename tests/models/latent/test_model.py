@@ -1,0 +1,104 @@
+"""The latent world model of images and of vectors: it fits what it is given, and its parts agree."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from imaginax.data.pixels import dequantised, pixels
+from imaginax.models.latent.model import LatentModelConfig, latent_model
+from imaginax.models.latent.objective import ObjectiveConfig
+from imaginax.models.latent.rssm import RSSMConfig, features
+from imaginax.types import Box, ConfigError, Discrete, EnvSpec, Trajectory
+
+SMALL = LatentModelConfig(RSSMConfig(deterministic=16, stochastic=4, hidden=16), depth=2, hidden=(16, 16))
+ACTION = Box((2,), -1.0, 1.0)
+VECTORS = EnvSpec("vectors", Box((3,)), ACTION, max_steps=10)
+IMAGES = EnvSpec("images", Box((32, 32, 3), 0.0, 255.0, jnp.dtype("uint8")), ACTION, max_steps=10)
+
+
+@pytest.fixture(scope="module", params=["vectors", "images"])
+def model(request):
+    spec = VECTORS if request.param == "vectors" else IMAGES
+    made = latent_model(spec, SMALL, ObjectiveConfig(free_nats=0.5))
+    return spec, made, jax.jit(made.init)(jax.random.key(0))
+
+
+def episodes(spec, batch=8, steps=6) -> Trajectory:
+    """A point that actions push; it is seen, and the reward is its first coordinate."""
+    action = jax.random.uniform(jax.random.key(1), (batch, steps, 2), minval=-1.0)
+    place = jnp.cumsum(action.at[:, 0].set(0.0), axis=1) / 2
+    if len(spec.observation.shape) == 1:
+        observation = jnp.concatenate([place, place[..., :1] * 0 + 1], axis=-1)
+    else:
+        shades = jnp.clip(128 + 100 * place, 0, 255).astype(jnp.uint8)
+        image = jnp.zeros((batch, steps, 32, 32, 3), jnp.uint8)
+        observation = image.at[..., 0].set(shades[..., None, :1]).at[..., 1].set(shades[..., None, 1:])
+    first = jnp.zeros((batch, steps), bool).at[:, 0].set(True)
+    return Trajectory(observation, action, place[..., 0], jnp.ones((batch, steps)), first)
+
+
+def test_learning_lowers_the_loss_and_every_part_learns(model):
+    spec, made, params = model
+    data, optimiser = episodes(spec), optax.adam(3e-3)
+
+    @jax.jit
+    def update(carry, key):
+        params, state = carry
+        gradient, metrics = jax.grad(made.loss, has_aux=True)(params, data, key)
+        change, state = optimiser.update(gradient, state)
+        return (optax.apply_updates(params, change), state), metrics
+
+    carry, history = (params, optimiser.init(params)), []
+    for number in range(60):
+        carry, metrics = update(carry, jax.random.key(number))
+        history.append(jax.tree.map(float, metrics))
+    assert history[-1]["reward_loss"] < 0.5 * history[0]["reward_loss"]
+    assert history[-1]["observation_loss"] < 0.7 * history[0]["observation_loss"]
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), carry[0], params)
+    assert all(jax.tree.leaves(moved))
+
+
+def test_filtering_and_imagining_give_beliefs_of_one_shape(model):
+    spec, made, params = model
+    data, keys = episodes(spec), jax.random.split(jax.random.key(0), 3)
+    belief = made.encode(params, data.observation[:, 0], keys[0])
+    seen = made.observe(params, belief, data.action[:, 1], data.observation[:, 1], keys[1])
+    imagined, prediction = made.predict(params, belief, data.action[:, 1], keys[2])
+    assert (
+        jax.tree.map(jnp.shape, seen) == jax.tree.map(jnp.shape, imagined) == jax.tree.map(jnp.shape, belief)
+    )
+    np.testing.assert_allclose(seen.deterministic, imagined.deterministic, atol=1e-6)  # h has not seen o
+    assert (seen.stats.mean != imagined.stats.mean).any()
+    assert prediction.reward.shape == (8,) and (prediction.discount == 1).all()
+    assert made.decode(params, belief).shape == (8, *spec.observation.shape)
+    assert features(belief).shape == (8, SMALL.rssm.features)
+
+
+def test_levels_are_dithered_and_come_back():
+    """5 bits: 32 levels with noise that fills them; the mean of many is the middle of the level."""
+    images = jnp.arange(256, dtype=jnp.uint8)
+    draws = np.asarray(
+        jax.vmap(lambda key: dequantised(images, 5, key))(jax.random.split(jax.random.key(0), 4000))
+    )
+    np.testing.assert_allclose(draws.mean(0), (np.arange(256) // 8 + 0.5) / 32 - 0.5, atol=2e-3)
+    assert draws.min() >= -0.5 and draws.max() < 0.5
+    np.testing.assert_allclose(draws.std(0), 1 / 32 / np.sqrt(12), rtol=0.06)
+    off_diagonal = np.corrcoef(draws[:, :9].T) - np.eye(9)
+    assert np.abs(off_diagonal).max() < 5 / np.sqrt(len(draws))  # pixels that share a drawn number too
+    np.testing.assert_array_equal(pixels(jnp.array([-0.6, -0.5, 0.0, 0.5, 0.7])), [0, 0, 128, 255, 255])
+
+
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        (EnvSpec("walk", Box((3,)), Discrete(2), max_steps=9), "continuous"),
+        (EnvSpec("wide", Box((32, 64, 3), dtype=jnp.dtype("uint8")), ACTION, max_steps=9), "32x64x3"),
+    ],
+)
+def test_what_does_not_fit_is_refused(spec, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        latent_model(spec, SMALL, ObjectiveConfig())
