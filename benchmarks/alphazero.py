@@ -40,6 +40,7 @@ from imaginax.runtime.export import costs
 from imaginax.runtime.run import lane_keys
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import alphazero
+from imaginax.systems.presets import alphazero as alphazero_presets
 
 RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
 LEARNS = np.int32(0)  # index of a chunk that does
@@ -60,7 +61,7 @@ class Work(NamedTuple):
 
 
 def network_alone(
-    config: alphazero.AlphaZeroConfig, network: Network, shape: tuple[int, ...], mesh: Mesh | None
+    config: alphazero_presets.AlphaZeroConfig, network: Network, shape: tuple[int, ...], mesh: Mesh | None
 ) -> list[Work]:
     """The forward passes of one move of every game, and the gradients of two updates."""
     variables = jax.jit(network.init)(jax.random.key(0))
@@ -110,7 +111,7 @@ def _bound(function: Callable[..., Any], *arguments: Any) -> Compiled:
     return program._replace(call=lambda: program.call(*arguments))
 
 
-def chunks(config: alphazero.AlphaZeroConfig, works: list[Work], mesh: Mesh | None) -> list[Work]:
+def chunks(config: alphazero_presets.AlphaZeroConfig, works: list[Work], mesh: Mesh | None) -> list[Work]:
     """The whole chunk, and the same without learning, each called on its own results."""
     system, (play, learn) = alphazero.make(config), (work.times * work.flops for work in works)
     driver, stage = CompiledDriver(system, 1, mesh), system.schedule[-1]
@@ -175,9 +176,9 @@ def _seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def configured(options: argparse.Namespace) -> alphazero.AlphaZeroConfig:
+def configured(options: argparse.Namespace) -> alphazero_presets.AlphaZeroConfig:
     """The preset with a chunk of the wanted length."""
-    config = alphazero.preset(options.preset, options.env)
+    config = alphazero_presets.preset(options.preset, options.env)
     changes = {"chunk_plies": options.plies, "updates": options.updates}
     return dataclasses.replace(config, **{name: value for name, value in changes.items() if value})
 

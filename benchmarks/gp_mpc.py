@@ -15,13 +15,14 @@ from imaginax.runtime import bench
 from imaginax.runtime.run import train
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import gp_mpc
+from imaginax.systems.presets import gp_mpc as gp_mpc_presets
 
 OUTPUT = Path(__file__).parents[1] / "results" / "benchmarks" / "gp_mpc.json"
 
 
 def measure(folder: Path) -> list[dict]:
     """One row a trial after the random one; the first is left out, because it compiles."""
-    config = gp_mpc.preset("laptop", None)
+    config = gp_mpc_presets.preset("laptop", None)
     train(gp_mpc.make(config), logdir=folder)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [

@@ -27,6 +27,7 @@ from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import pets
+from imaginax.systems.presets import pets as pets_presets
 from imaginax.types import Transition
 
 ROOT = Path(__file__).parents[1]
@@ -44,14 +45,14 @@ class Program(NamedTuple):
     compile_s: float
 
 
-def network_flops(config: pets.PetsConfig) -> float:
+def network_flops(config: pets_presets.PetsConfig) -> float:
     """Operations of the matrix products of one forward pass of one network on one row."""
     env = envs.make(config.env)
     widths = (input_size(env), *config.model.hidden, 2 * env.spec.observation.shape[0])
     return 2.0 * sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
 
 
-def plan(config: pets.PetsConfig) -> Program:
+def plan(config: pets_presets.PetsConfig) -> Program:
     """One decision: every candidate, particle, step and iteration."""
     system = pets.make(config)
     state = jax.jit(system.init)(jax.random.key(0))
@@ -62,7 +63,7 @@ def plan(config: pets.PetsConfig) -> Program:
     return Program(lambda: program.call(*arguments), 1, passes * network_flops(config), program.seconds)
 
 
-def training(config: pets.PetsConfig) -> Program:
+def training(config: pets_presets.PetsConfig) -> Program:
     """Steps of Adam on batches of 32 a member: forward, and twice that for the gradient."""
     env = envs.make(config.env)
     _, fit = make_fit(env, config.model, config.fit)
@@ -82,13 +83,13 @@ def training(config: pets.PetsConfig) -> Program:
 
 def programs() -> dict[str, Program]:
     """The published cart-pole and half-cheetah, and the laptop preset's decision."""
-    cartpole, cheetah = pets.PAPER["pets_cartpole"], pets.PAPER["pets_halfcheetah"]
+    cartpole, cheetah = pets_presets.PAPER["pets_cartpole"], pets_presets.PAPER["pets_halfcheetah"]
     return {
         "plan_cartpole": plan(cartpole),
         "plan_halfcheetah": plan(cheetah),
         "train_cartpole": training(cartpole),
         "train_halfcheetah": training(cheetah),
-        "plan_laptop": plan(pets.preset("laptop", None)),
+        "plan_laptop": plan(pets_presets.preset("laptop", None)),
     }
 
 

@@ -36,6 +36,7 @@ from imaginax.runtime.export import costs
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import planet
+from imaginax.systems.presets import planet as planet_presets
 from imaginax.types import Trajectory
 
 ROOT = Path(__file__).parents[1]
@@ -74,12 +75,12 @@ def _program(
     return Program(lambda: built.call(*arguments), units, flops, steps, request, built.seconds)
 
 
-def _model(config: planet.PlaNetConfig):
+def _model(config: planet_presets.PlaNetConfig):
     env = pixels(unit_actions(envs.make(config.env, action_repeat=config.action_repeat)), config.image)
     return env, latent_model(env.spec, config.model, config.objective)
 
 
-def update(config: planet.PlaNetConfig, batch: int, sequence: int) -> Program:
+def update(config: planet_presets.PlaNetConfig, batch: int, sequence: int) -> Program:
     """One step of learning, from data that is there."""
     env, model = _model(config)
     optimiser = planet.make_optimiser(config)
@@ -98,7 +99,7 @@ def update(config: planet.PlaNetConfig, batch: int, sequence: int) -> Program:
     return _program(learn, learner, data, jax.random.key(2), units=UPDATES, request=request)
 
 
-def plan(config: planet.PlaNetConfig) -> Program:
+def plan(config: planet_presets.PlaNetConfig) -> Program:
     """One decision from one belief."""
     env, model = _model(config)
     planner = make_planner(env.spec, model, config.planner)
@@ -111,7 +112,7 @@ def plan(config: planet.PlaNetConfig) -> Program:
     return _program(decide, params, belief, jax.random.key(1), request={"what": "plan"})
 
 
-def collect(config: planet.PlaNetConfig, stage: int) -> Program:
+def collect(config: planet_presets.PlaNetConfig, stage: int) -> Program:
     """Some decisions of the collection program, without updates."""
     system = planet.make(config)
     part = dataclasses.replace(system.schedule[stage], env_steps=COLLECTED, updates=0)
@@ -122,7 +123,7 @@ def collect(config: planet.PlaNetConfig, stage: int) -> Program:
 
 def programs() -> dict[str, Program]:
     """All that is measured."""
-    paper = planet.PAPER
+    paper = planet_presets.PAPER
     made = {f"update {b}x{t}": update(paper[TASKS[0]], b, t) for b, t in BATCHES}
     made["plan"] = plan(paper[TASKS[0]])
     for task in TASKS:

@@ -27,6 +27,7 @@ from imaginax.runtime.export.executable import Collective
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.run_directory import write_json
 from imaginax.systems import pets
+from imaginax.systems.presets import pets as pets_presets
 from imaginax.types import Stage, System
 
 RESULT = Path(__file__).parents[1] / "results" / "benchmarks" / "pod.json"
@@ -43,7 +44,7 @@ _COLUMNS = "{:>5}{:>9}{:>11}{:>8}{:>9}{:>10}{:>12}  {}"
 
 def planner() -> System:
     """The published controller, as a system."""
-    config = pets.preset("paper", "pets_cartpole")
+    config = pets_presets.preset("paper", "pets_cartpole")
     shooting = dataclasses.replace(config.planner, population=POPULATION, iterations=ITERATIONS)
     return pets.make(dataclasses.replace(config, planner=shooting))
 

@@ -39,11 +39,12 @@ def measure(devices: int, population: int) -> dict[str, Any]:
     from imaginax.runtime.export import executable
     from imaginax.runtime.run import lane_keys
     from imaginax.systems import pets
+    from imaginax.systems.presets import pets as pets_presets
     from imaginax.types import Stage
 
     distributed.initialise(devices)
     enable_cache()
-    config = pets.preset("laptop", None)
+    config = pets_presets.preset("laptop", None)
     planner = dataclasses.replace(config.planner, population=population)
     system = pets.make(dataclasses.replace(config, planner=planner))
     driver = CompiledDriver(system, 1, distributed.make_mesh(devices) if devices > 1 else None)

@@ -60,8 +60,9 @@ gallery.figure("alphago_zero_networks.py", "alphago_zero/networks.json")
 if RUN:
     from imaginax.runtime.run import train
     from imaginax.systems import alphago_zero
+    from imaginax.systems.presets import alphago_zero as alphago_zero_presets
 
-    summary = train(alphago_zero.make(alphago_zero.TINY), logdir=gallery.scratch / "run")
+    summary = train(alphago_zero.make(alphago_zero_presets.TINY), logdir=gallery.scratch / "run")
     print(f"return against perfect play: {summary['eval_return']:.2f}")
     gallery.show(gallery.scratch / "run" / "figures" / "return.png", width=600)
 else:

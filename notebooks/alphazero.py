@@ -66,8 +66,9 @@ gallery.picture("docs/alphazero_connect_four.gif", "imaginax train alphazero")
 if RUN:
     from imaginax.runtime.run import train
     from imaginax.systems import alphazero
+    from imaginax.systems.presets import alphazero as alphazero_presets
 
-    summary = train(alphazero.make(alphazero.TINY), logdir=gallery.scratch / "run")
+    summary = train(alphazero.make(alphazero_presets.TINY), logdir=gallery.scratch / "run")
     print(f"return against perfect play: {summary['eval_return']:.2f}")
     gallery.show(gallery.scratch / "run" / "figures" / "return.png", width=600)
 else:

@@ -60,8 +60,9 @@ gallery.figure("gp_mpc_constraints.py", "gp_mpc/cartpole_wall_gp_mpc.json")
 if RUN:
     from imaginax.runtime.run import train
     from imaginax.systems import gp_mpc
+    from imaginax.systems.presets import gp_mpc as gp_mpc_presets
 
-    summary = train(gp_mpc.make(gp_mpc.TINY), logdir=gallery.scratch / "run")
+    summary = train(gp_mpc.make(gp_mpc_presets.TINY), logdir=gallery.scratch / "run")
     print(f"mean return: {summary['eval_return']:.2f}")
     gallery.show(gallery.scratch / "run" / "figures" / "return.png", width=600)
 else:

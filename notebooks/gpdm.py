@@ -69,8 +69,9 @@ gallery.picture("docs/gpdm_missing.gif", "experiments/figures/gpdm_missing.py --
 if RUN:
     from imaginax.runtime.run import train
     from imaginax.systems import gpdm
+    from imaginax.systems.presets import gpdm as gpdm_presets
 
-    summary = train(gpdm.make(gpdm.TINY), logdir=gallery.scratch / "run")
+    summary = train(gpdm.make(gpdm_presets.TINY), logdir=gallery.scratch / "run")
     print(f"RMSE: {-summary['eval_return']:.2f}")
     gallery.show(gallery.scratch / "run" / "figures" / "return.png", width=600)
 else:

@@ -83,8 +83,9 @@ if RUN:
     from imaginax.planners.shooting.planner import ShootingConfig
     from imaginax.runtime.run import train
     from imaginax.systems import pets
+    from imaginax.systems.presets import pets as pets_presets
 
-    smoke = pets.PetsConfig(
+    smoke = pets_presets.PetsConfig(
         trials=2,
         trial_steps=40,
         model=EnsembleConfig(hidden=(32, 32), weight_decay=(0.0, 0.0, 0.0), particles=5),

@@ -70,8 +70,9 @@ gallery.figure("planet_ablation.py", "planet/ablation.json")
 if RUN:
     from imaginax.runtime.run import train
     from imaginax.systems import planet
+    from imaginax.systems.presets import planet as planet_presets
 
-    summary = train(planet.make(planet.TINY), logdir=gallery.scratch / "run")
+    summary = train(planet.make(planet_presets.TINY), logdir=gallery.scratch / "run")
     print(f"return: {summary['eval_return']:.2f}")
     gallery.show(gallery.scratch / "run" / "figures" / "return.png", width=600)
 else:

@@ -23,7 +23,7 @@ import jax
 import ladders
 import numpy as np
 
-from imaginax import cli, envs, systems
+from imaginax import cli, envs, registry
 from imaginax.arena import ladder, strength
 from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
@@ -197,7 +197,7 @@ def chain(env, player, path: Path, games: int, kept) -> list[dict]:
 
 def _train(game: str, wanted: Experiment, logdir: Path) -> playback.Trained:
     """The finished run, made or continued."""
-    entry = systems.entry(wanted.system)
+    entry = registry.entry(wanted.system)
     first, last = entry.make(entry.preset(wanted.preset, game)).schedule
     chunks = wanted.chunks or last.chunks
     words = ["train", wanted.system, "--preset", wanted.preset, "--env", game, "--logdir", str(logdir)]

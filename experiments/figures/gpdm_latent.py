@@ -26,6 +26,7 @@ from imaginax.numerics.hmc import HMCConfig
 from imaginax.runtime import plotting
 from imaginax.runtime.run_directory import read_json, write_json
 from imaginax.systems import gpdm
+from imaginax.systems.presets import gpdm as gpdm_presets
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "gpdm" / "latent.json"
@@ -45,7 +46,7 @@ MODELS = {
 
 def measure(motion: str) -> None:
     """Fits the three models, and samples from the MAP estimate."""
-    config = gpdm.GPDMSystemConfig(motion=motion)
+    config = gpdm_presets.GPDMSystemConfig(motion=motion)
     prepared = gpdm.prepared_motion(config)[1]
     record: dict[str, Any] = {
         "system": "gpdm",

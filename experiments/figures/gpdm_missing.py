@@ -31,6 +31,7 @@ from imaginax.runtime.precision import precision
 from imaginax.runtime.run_directory import describe, read_json, write_json
 from imaginax.runtime.stick_figure import animate
 from imaginax.systems import gpdm
+from imaginax.systems.presets import gpdm as gpdm_presets
 from imaginax.types import Stage
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def result(walk: str) -> Path:
 def measure(motion: Path, models: Sequence[str]) -> None:
     """Fits models to every gap, and writes what came of it after each; other models' rows stay."""
     path = result(motion.stem)
-    base = gpdm.GPDMSystemConfig(motion=str(motion))
+    base = gpdm_presets.GPDMSystemConfig(motion=str(motion))
     skeleton, prepared = gpdm.prepared_motion(base)
     truth = prepared.values + prepared.mean
     columns = [prepared.names.index(name) for name in SHOWN]
@@ -90,7 +91,7 @@ def measure(motion: Path, models: Sequence[str]) -> None:
                 animate(GIF, skeleton, both[0], original=both[1])
 
 
-def _fit(config: gpdm.GPDMSystemConfig) -> tuple[np.ndarray, dict[str, Any]]:
+def _fit(config: gpdm_presets.GPDMSystemConfig) -> tuple[np.ndarray, dict[str, Any]]:
     """All frames as the fitted model reconstructs them, and the numbers of the fit."""
     began = time.monotonic()
     system = gpdm.make(config)

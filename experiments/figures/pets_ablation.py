@@ -17,6 +17,7 @@ import numpy as np
 
 from imaginax.runtime import plotting, run_directory
 from imaginax.systems import pets
+from imaginax.systems.presets import pets as pets_presets
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "pets" / "ablation.json"
@@ -30,9 +31,9 @@ COMBINATIONS = {
 }
 
 
-def config(kind: str, propagation: str) -> pets.PetsConfig:
+def config(kind: str, propagation: str) -> pets_presets.PetsConfig:
     """Preset laptop with smaller networks, fewer trials and candidates; every combination gets the same."""
-    laptop = pets.preset("laptop", None)
+    laptop = pets_presets.preset("laptop", None)
     model = dataclasses.replace(laptop.model, kind=kind, propagation=propagation, hidden=(64, 64, 64))
     planner = dataclasses.replace(laptop.planner, population=60, elites=6, iterations=2)
     return dataclasses.replace(laptop, trials=5, model=model, planner=planner)

@@ -20,6 +20,7 @@ import numpy as np
 
 from imaginax.runtime import plotting, run_directory
 from imaginax.systems import planet
+from imaginax.systems.presets import planet as planet_presets
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "planet" / "ablation.json"
@@ -30,7 +31,7 @@ RECENT = 10  # episodes of the running mean
 ONLY_NOISE = 100.0  # deviations: what is planned no longer matters
 
 
-def config(variant: str) -> planet.PlaNetConfig:
+def config(variant: str) -> planet_presets.PlaNetConfig:
     """Preset laptop with one part replaced.
 
     `GRU` has no noise, and no divergence that draws its posterior: the prior alone follows. `overshooting`
@@ -38,7 +39,7 @@ def config(variant: str) -> planet.PlaNetConfig:
     at random while it collects, and plans at the end. `random shooting` has as many candidates in all as the
     search.
     """
-    laptop = dataclasses.replace(planet.preset("laptop", None), episodes=EPISODES, eval_episodes=10)
+    laptop = dataclasses.replace(planet_presets.preset("laptop", None), episodes=EPISODES, eval_episodes=10)
     search = laptop.planner
     if variant == "overshooting":
         objective = dataclasses.replace(laptop.objective, overshooting=laptop.objective.divergence)

@@ -35,6 +35,7 @@ from imaginax.models.latent.open_loop import open_loop
 from imaginax.runtime import playback, plotting, video
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import planet
+from imaginax.systems.presets import planet as planet_presets
 from imaginax.types import Trajectory
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def measure(preset: str, search: str | None) -> None:
     trained = playback.load(logdir)
     config: Any = trained.system.config
     if search:
-        planner = planet.preset(search, None).planner
+        planner = planet_presets.preset(search, None).planner
         trained = trained._replace(system=planet.make(dataclasses.replace(config, planner=planner)))
     data = new_episodes(trained)
     env = unit_actions(envs.make(config.env, action_repeat=config.action_repeat))

@@ -22,7 +22,7 @@ import numpy as np
 
 from imaginax import cli
 from imaginax.runtime import plotting
-from imaginax.systems import planet
+from imaginax.systems.presets import planet as planet_presets
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "planet"
@@ -65,7 +65,7 @@ def bound_result(task: str) -> Path:
 
 def measure_bound(task: str, runs: Path) -> None:
     """Plans with the true simulator, and keeps what that gets."""
-    logdir, search = runs / f"{task}_true_simulator", planet.LAPTOP.planner
+    logdir, search = runs / f"{task}_true_simulator", planet_presets.LAPTOP.planner
     command = ["train", "mpc", "--preset", "planet", "--env", f"control_{task}", "--logdir", str(logdir)]
     for name in ("population", "iterations", "elites"):
         command += [f"--planner.{name}", str(getattr(search, name))]

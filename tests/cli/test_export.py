@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from imaginax import cli, systems
+from imaginax import cli, registry
 from imaginax.runtime import export
 from imaginax.runtime.export import aot
 from imaginax.runtime.loop import make_chunk
@@ -19,7 +19,7 @@ pytest.importorskip("flatbuffers")
 @pytest.fixture(autouse=True)
 def toy(monkeypatch, tmp_path):
     """The toy is a registered system, the working directory is empty, and jax's settings stay as they are."""
-    monkeypatch.setitem(systems.SYSTEMS, "toy", lambda: toy_system.ENTRY)
+    monkeypatch.setitem(registry.SYSTEMS, "toy", lambda: toy_system.ENTRY)
     monkeypatch.setattr(aot, "prepare", lambda: None)
     monkeypatch.chdir(tmp_path)
 

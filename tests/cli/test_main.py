@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imaginax import cli, systems
+from imaginax import cli, registry
 from imaginax.types import ConfigError
 from tests.cli.terminals import terminal
 from tests.cli.toy_program import COMMAND, registered
@@ -96,13 +96,13 @@ def test_an_interruption_with_nothing_to_save_is_130(monkeypatch, capsys):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(systems.SYSTEMS, "toy", interrupt)
+    monkeypatch.setitem(registry.SYSTEMS, "toy", interrupt)
     assert cli.main(["train", "toy"]) == 130
     assert capsys.readouterr().err == "imaginax: interrupted\n"
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
-    monkeypatch.setitem(systems.SYSTEMS, "toy", lambda: 1 / 0)
+    monkeypatch.setitem(registry.SYSTEMS, "toy", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["train", "toy"])
 
@@ -152,7 +152,7 @@ def test_the_package_is_a_program():
 
 def test_the_registry_names_near_matches():
     with pytest.raises(ConfigError, match="unknown system 'pest'; did you mean pets"):
-        systems.entry("pest")
+        registry.entry("pest")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

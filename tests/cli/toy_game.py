@@ -11,9 +11,9 @@ import jax.numpy as jnp
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from imaginax import cli, envs, systems
+from imaginax import cli, envs, registry
 from imaginax.envs.wrappers import training_environment
-from imaginax.systems import SystemEntry
+from imaginax.registry import SystemEntry
 from imaginax.types import Episodes, Player, Replay, Stage, System, SystemState, Thought
 
 COMMAND = [sys.executable, __file__]
@@ -99,10 +99,10 @@ ENTRY = SystemEntry(
 
 def registered(monkeypatch, tmp_path):
     """The toy is a registered system, and the working directory is empty."""
-    monkeypatch.setitem(systems.SYSTEMS, "toy_game", lambda: ENTRY)
+    monkeypatch.setitem(registry.SYSTEMS, "toy_game", lambda: ENTRY)
     monkeypatch.chdir(tmp_path)
 
 
 if __name__ == "__main__":
-    systems.SYSTEMS["toy_game"] = lambda: ENTRY
+    registry.SYSTEMS["toy_game"] = lambda: ENTRY
     sys.exit(cli.main(sys.argv[1:]))

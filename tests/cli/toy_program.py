@@ -8,7 +8,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from imaginax import cli, systems
+from imaginax import cli, registry
 from tests.runtime import toy_system
 
 COMMAND = [sys.executable, __file__]
@@ -16,10 +16,10 @@ COMMAND = [sys.executable, __file__]
 
 def registered(monkeypatch, tmp_path):
     """The toy is a registered system, and the working directory is empty."""
-    monkeypatch.setitem(systems.SYSTEMS, "toy", lambda: toy_system.ENTRY)
+    monkeypatch.setitem(registry.SYSTEMS, "toy", lambda: toy_system.ENTRY)
     monkeypatch.chdir(tmp_path)
 
 
 if __name__ == "__main__":
-    systems.SYSTEMS["toy"] = lambda: toy_system.ENTRY
+    registry.SYSTEMS["toy"] = lambda: toy_system.ENTRY
     sys.exit(cli.main(sys.argv[1:]))

@@ -39,10 +39,10 @@ class SignalAtLine:
 
 
 def register() -> None:
-    from imaginax import systems
+    from imaginax import registry
     from tests.contract import faults
 
-    systems.SYSTEMS.update({name: (lambda entry=entry: entry) for name, entry in faults.entries().items()})
+    registry.SYSTEMS.update({name: (lambda entry=entry: entry) for name, entry in faults.entries().items()})
 
 
 def command_line(words: list[str]) -> int:
@@ -58,13 +58,13 @@ def learn(name: str, state: str, out: str, devices: str) -> int:
     from imaginax.runtime import distributed
 
     distributed.initialise(devices=int(devices))
-    from imaginax import systems
+    from imaginax import registry
     from imaginax.runtime.compilation import enable_cache
     from imaginax.runtime.precision import precision
     from tests.contract import parallel
 
     enable_cache()
-    system = parallel.system_of(systems.entry(name), parallel.FEW)
+    system = parallel.system_of(registry.entry(name), parallel.FEW)
     mesh = distributed.make_mesh()
     assert mesh.size == int(devices), mesh
     with precision(system):

@@ -10,16 +10,16 @@ import pytest
 
 def pytest_generate_tests(metafunc):
     if "name" in metafunc.fixturenames:
-        from imaginax import systems
+        from imaginax import registry
 
-        metafunc.parametrize("name", systems.SYSTEMS, scope="session")
+        metafunc.parametrize("name", registry.SYSTEMS, scope="session")
 
 
 @pytest.fixture(scope="session")
 def entry(name):
-    from imaginax import systems
+    from imaginax import registry
 
-    return systems.entry(name)
+    return registry.entry(name)
 
 
 @pytest.fixture(scope="session")

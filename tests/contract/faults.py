@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from imaginax.systems import SystemEntry
+from imaginax.registry import SystemEntry
 from imaginax.types import System
 from tests.runtime import toy_system
 

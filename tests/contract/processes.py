@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from imaginax import cli, systems
+from imaginax import cli, registry
 from imaginax.data.replay import Ring
 from imaginax.runtime import checkpoint, run
 from imaginax.runtime import config as configs
@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
 def outcome(logdir: Path) -> Outcome:
     """Reads a run; of its rows all but the clock's readings."""
     directory, record = read_run(logdir)
-    entry = systems.entry(record["system"])
+    entry = registry.entry(record["system"])
     system = entry.make(entry.preset("tiny", None))
     rows = [row | {"wall_s": None} for row in read_metrics(directory.metrics)]
     returns = read_json(directory.summary)["eval_return_per_seed"]

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from imaginax import systems
+from imaginax import registry
 from imaginax.runtime import checkpoint
 from imaginax.runtime.run import Saving, train
 from tests.contract import configs, faults, learning, papers, parallel, processes, programs
@@ -21,7 +21,7 @@ SLOW = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
     for name, entry in faults.entries().items():
-        monkeypatch.setitem(systems.SYSTEMS, name, lambda entry=entry: entry)
+        monkeypatch.setitem(registry.SYSTEMS, name, lambda entry=entry: entry)
 
 
 def make(name):
@@ -178,7 +178,7 @@ def test_settings_that_fail_later_are_found():
 
 
 def test_a_preset_that_is_not_the_papers_is_found():
-    entry = systems.entry("pets")
+    entry = registry.entry("pets")
     assert papers.equals_the_page(entry) == {"tables": 4}
 
     def other(name, env):

@@ -8,8 +8,8 @@ from imaginax.acting.resignation import ResignationConfig
 from imaginax.learning.policy_value import OptimiserConfig
 from imaginax.networks.residual import NetworkConfig
 from imaginax.planners.mcts.search import SearchConfig
-from imaginax.systems import alphago_zero
 from imaginax.systems.alphago_zero import AlphaGoZeroConfig
+from imaginax.systems.presets import alphago_zero as alphago_zero_presets
 from tests.docs.tables import check_links, columns
 
 PAGE = Path(__file__).parents[2] / "docs" / "alphago_zero.md"
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "alphago_zero.md"
 def published_presets() -> dict[str, AlphaGoZeroConfig]:
     """What the page says of preset `paper`; a row that is not read here is an error."""
     ((env, rows),) = columns(PAGE.read_text(), "| | `go_19x19`").items()
-    ours = alphago_zero.PAPER
+    ours = alphago_zero_presets.PAPER
     config = AlphaGoZeroConfig(
         env=env,
         sampled_plies=rows.pop("moves drawn by visits"),
@@ -58,7 +58,7 @@ def published_presets() -> dict[str, AlphaGoZeroConfig]:
 
 
 def test_published_hyperparameters_are_the_preset():
-    assert published_presets() == {"go_19x19": alphago_zero.PAPER}
+    assert published_presets() == {"go_19x19": alphago_zero_presets.PAPER}
 
 
 def test_functions_and_files_exist():

@@ -11,8 +11,8 @@ from imaginax import envs
 from imaginax.learning.policy_value import OptimiserConfig
 from imaginax.networks.residual import NetworkConfig
 from imaginax.planners.mcts.search import SearchConfig
-from imaginax.systems import alphazero
 from imaginax.systems.alphazero import AlphaZeroConfig
+from imaginax.systems.presets import alphazero as alphazero_presets
 from tests.docs.tables import check_links, columns
 
 PAGE = Path(__file__).parents[2] / "docs" / "alphazero.md"
@@ -21,7 +21,7 @@ PUBLISHED = columns(PAGE.read_text(), "| | `chess`")
 
 def config_of(env: str, rows: dict[str, Any]) -> AlphaZeroConfig:
     """The configuration that the table describes; a row that is not read here is an error."""
-    rows, ours = dict(rows), alphazero.PAPER[env]
+    rows, ours = dict(rows), alphazero_presets.PAPER[env]
     config = AlphaZeroConfig(
         env=env,
         sampled_plies=rows.pop("moves drawn by visits"),
@@ -66,11 +66,11 @@ def published_presets() -> dict[str, AlphaZeroConfig]:
 
 
 def test_published_hyperparameters_are_the_preset():
-    assert published_presets() == alphazero.PAPER
+    assert published_presets() == alphazero_presets.PAPER
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env", alphazero.PAPER)
+@pytest.mark.parametrize("env", alphazero_presets.PAPER)
 def test_the_longest_game_is_the_environments(env):
     assert envs.make(env).spec.max_steps == PUBLISHED[env]["longest game"]
 

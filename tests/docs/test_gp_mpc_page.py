@@ -6,17 +6,17 @@ from pathlib import Path
 
 from imaginax.models.gp.fit import GPFitConfig
 from imaginax.planners.moment_matching import MomentPlannerConfig
-from imaginax.systems import gp_mpc
+from imaginax.systems.presets import gp_mpc as gp_mpc_presets
 from tests.docs.tables import check_links, columns
 
 PAGE = Path(__file__).parents[2] / "docs" / "gp_mpc.md"
 
 
-def published_presets() -> dict[str, gp_mpc.GPMPCConfig]:
+def published_presets() -> dict[str, gp_mpc_presets.GPMPCConfig]:
     """What the page says of preset `paper`; a row that is not read here is an error."""
     found = {}
     for env, rows in columns(PAGE.read_text(), "| | `gpmpc_cartpole`").items():
-        found[env] = gp_mpc.GPMPCConfig(
+        found[env] = gp_mpc_presets.GPMPCConfig(
             env=env,
             trials=rows.pop("trials after the random one"),
             fit=GPFitConfig(
@@ -37,11 +37,11 @@ def published_presets() -> dict[str, gp_mpc.GPMPCConfig]:
 
 def test_published_hyperparameters_are_the_preset():
     for env, published in published_presets().items():
-        assert gp_mpc.preset("paper", env) == published
+        assert gp_mpc_presets.preset("paper", env) == published
 
 
 def test_preset_laptop_differs_as_said():
-    laptop = gp_mpc.preset("laptop", None).planner
+    laptop = gp_mpc_presets.preset("laptop", None).planner
     sentence = f"`laptop` plans {laptop.horizon} steps ahead with at most {laptop.evaluations} evaluations"
     assert sentence in PAGE.read_text()
 

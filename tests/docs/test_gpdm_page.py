@@ -7,17 +7,17 @@ from pathlib import Path
 from imaginax.models.gpdm.data import GPDMConfig
 from imaginax.models.gpdm.fit import FitConfig
 from imaginax.numerics.hmc import HMCConfig
-from imaginax.systems import gpdm
+from imaginax.systems.presets import gpdm as gpdm_presets
 from tests.docs.tables import check_links, columns
 
 PAGE = Path(__file__).parents[2] / "docs" / "gpdm.md"
 TEXT = PAGE.read_text()
 
 
-def published_presets() -> dict[str, gpdm.GPDMSystemConfig]:
+def published_presets() -> dict[str, gpdm_presets.GPDMSystemConfig]:
     """What the page says of preset `paper`; tests/contract compares it. No row may be left over."""
     rows = dict(columns(TEXT, "| | walk")["walk"])
-    config = gpdm.GPDMSystemConfig(
+    config = gpdm_presets.GPDMSystemConfig(
         frames=rows.pop("frames of the file"),
         every=rows.pop("every"),
         pieces=0,
@@ -40,7 +40,7 @@ def published_presets() -> dict[str, gpdm.GPDMSystemConfig]:
 
 def test_published_settings_are_the_preset():
     """Every field, also those that have no row: they must be at their defaults."""
-    assert published_presets() == {"missing_frames": gpdm.PAPER}
+    assert published_presets() == {"missing_frames": gpdm_presets.PAPER}
 
 
 def test_sampling_is_as_published():

@@ -12,7 +12,7 @@ from imaginax import envs
 from imaginax.learning.ensemble import FitConfig
 from imaginax.models.ensemble.model import EnsembleConfig
 from imaginax.planners.shooting.planner import ShootingConfig
-from imaginax.systems import pets
+from imaginax.systems.presets import pets as pets_presets
 from tests.docs.tables import check_links, columns, flat, table, value
 
 PAGE = Path(__file__).parents[2] / "docs" / "pets.md"
@@ -24,14 +24,16 @@ def published() -> dict[str, dict[str, Any]]:
     return columns(TEXT, "| | `pets_cartpole`")
 
 
-def config_of(env: str, rows: dict[str, Any]) -> pets.PetsConfig:
+def config_of(env: str, rows: dict[str, Any]) -> pets_presets.PetsConfig:
     """The configuration that the table describes; a row that is not read here is an error."""
     rows = dict(rows)
-    config = pets.PetsConfig(
+    config = pets_presets.PetsConfig(
         env=env,
         trials=rows.pop("trials"),
         trial_steps=0,  # as many as the environment's own limit, which the next test compares
-        chunk_steps=pets.PAPER[env].chunk_steps,  # how often progress is shown: no result depends on it
+        chunk_steps=pets_presets.PAPER[
+            env
+        ].chunk_steps,  # how often progress is shown: no result depends on it
         model=EnsembleConfig(
             kind=rows.pop("model"),
             members=rows.pop("members"),
@@ -59,17 +61,17 @@ def config_of(env: str, rows: dict[str, Any]) -> pets.PetsConfig:
     return config
 
 
-def published_presets() -> dict[str, pets.PetsConfig]:
+def published_presets() -> dict[str, pets_presets.PetsConfig]:
     """What the page says of preset `paper`, for each environment; tests/contract compares it."""
     return {env: config_of(env, rows) for env, rows in published().items()}
 
 
 def test_published_hyperparameters_are_the_preset():
     """Every field of the preset, also those that have no row: they must be at their defaults."""
-    assert published_presets() == pets.PAPER
+    assert published_presets() == pets_presets.PAPER
 
 
-@pytest.mark.parametrize("env", pets.PAPER)
+@pytest.mark.parametrize("env", pets_presets.PAPER)
 def test_trial_steps_are_the_environments(env):
     if env != "pets_cartpole":
         pytest.importorskip("brax")
@@ -78,13 +80,18 @@ def test_trial_steps_are_the_environments(env):
 
 def test_trials_of_preset_gpu():
     (sentence,) = re.findall(r"with fewer trials: (.*?half-cheetah)\.", TEXT, re.DOTALL)
-    words = dict(zip(("cart-pole", "reacher", "pusher", "half-cheetah"), pets.GPU_TRIALS, strict=True))
+    words = dict(
+        zip(("cart-pole", "reacher", "pusher", "half-cheetah"), pets_presets.GPU_TRIALS, strict=True)
+    )
     found = re.findall(r"(\d+)\s+on the\s+([a-z-]+)", sentence)
-    assert {words[word]: int(number) for number, word in found} == pets.GPU_TRIALS
+    assert {words[word]: int(number) for number, word in found} == pets_presets.GPU_TRIALS
 
 
 def test_preset_laptop_differs_as_listed():
-    paper, laptop = flat(pets.PAPER["pets_cartpole"]), flat(pets.preset("laptop", "pets_cartpole"))
+    paper, laptop = (
+        flat(pets_presets.PAPER["pets_cartpole"]),
+        flat(pets_presets.preset("laptop", "pets_cartpole")),
+    )
     names = paper.keys() - {"chunk_steps"}
     differences = {name: (paper[name], laptop[name]) for name in names if paper[name] != laptop[name]}
     _, *rows = table(TEXT, "| field | paper")

@@ -8,17 +8,17 @@ from imaginax.models.latent.model import LatentModelConfig
 from imaginax.models.latent.objective import ObjectiveConfig
 from imaginax.models.latent.rssm import RSSMConfig
 from imaginax.planners.shooting.planner import ShootingConfig
-from imaginax.systems import planet
+from imaginax.systems.presets import planet as planet_presets
 from tests.docs.tables import check_links, columns, flat, table, value
 
 PAGE = Path(__file__).parents[2] / "docs" / "planet.md"
 TEXT = PAGE.read_text()
 
 
-def config_of(env: str, action_repeat: int) -> planet.PlaNetConfig:
+def config_of(env: str, action_repeat: int) -> planet_presets.PlaNetConfig:
     """The configuration that the tables describe; a row that is not read here is an error."""
     rows = dict(columns(TEXT, "| | all tasks")["all tasks"])
-    config = planet.PlaNetConfig(
+    config = planet_presets.PlaNetConfig(
         env=env,
         action_repeat=action_repeat,
         image=rows.pop("image"),
@@ -63,7 +63,7 @@ def config_of(env: str, action_repeat: int) -> planet.PlaNetConfig:
     return config
 
 
-def published_presets() -> dict[str, planet.PlaNetConfig]:
+def published_presets() -> dict[str, planet_presets.PlaNetConfig]:
     """What the page says of preset `paper`, for each environment; tests/contract compares it."""
     repeats = columns(TEXT, "| task | action repeat")["action repeat"]
     return {env.strip("`"): config_of(env.strip("`"), number) for env, number in repeats.items()}
@@ -71,11 +71,14 @@ def published_presets() -> dict[str, planet.PlaNetConfig]:
 
 def test_published_hyperparameters_are_the_preset():
     """Every field of the preset, also those that have no row: they must be at their defaults."""
-    assert published_presets() == planet.PAPER
+    assert published_presets() == planet_presets.PAPER
 
 
 def test_preset_laptop_differs_as_listed():
-    paper, laptop = flat(planet.PAPER["control_cartpole_swingup"]), flat(planet.preset("laptop", None))
+    paper, laptop = (
+        flat(planet_presets.PAPER["control_cartpole_swingup"]),
+        flat(planet_presets.preset("laptop", None)),
+    )
     differences = {name: (paper[name], laptop[name]) for name in paper if paper[name] != laptop[name]}
     _, *rows = table(TEXT, "| field | paper")
     assert {name: (value(left), value(right)) for name, left, right in rows} == differences

@@ -18,6 +18,8 @@ from imaginax.envs.wrappers import training_environment  # noqa: E402
 from imaginax.runtime.driver import CompiledDriver, Driver  # noqa: E402
 from imaginax.runtime.host_driver import HostDriver  # noqa: E402
 from imaginax.systems import mpc, pets  # noqa: E402
+from imaginax.systems.presets import mpc as mpc_presets
+from imaginax.systems.presets import pets as pets_presets
 from imaginax.types import ConfigError, Environment, Stage, System, SystemState, Transition  # noqa: E402
 from tests.envs.host import worlds as host_worlds  # noqa: E402
 
@@ -205,8 +207,8 @@ def test_evaluation_does_not_explore():
 
 def test_what_needs_more_than_the_host_offers_is_refused():
     with pytest.raises(ConfigError, match=f"env gym:{host_worlds.ID} publishes no reward on observations"):
-        pets.make(pets.PetsConfig(env=f"gym:{host_worlds.ID}"))
-    system = mpc.make(mpc.MpcConfig(env="gym:Pendulum-v1"))
+        pets.make(pets_presets.PetsConfig(env=f"gym:{host_worlds.ID}"))
+    system = mpc.make(mpc_presets.MpcConfig(env="gym:Pendulum-v1"))
     driver = HostDriver(system, 1)
     with pytest.raises(ConfigError, match="gym:Pendulum-v1 runs on the host"):
         run(driver, system)

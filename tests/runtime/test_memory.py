@@ -13,12 +13,14 @@ from imaginax.runtime import memory
 from imaginax.runtime.driver import first_state
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import mpc, pets
+from imaginax.systems.presets import mpc as mpc_presets
+from imaginax.systems.presets import pets as pets_presets
 from imaginax.types import ConfigError
 from tests.runtime import toy_system
 
 
 @pytest.mark.parametrize(
-    "system", [toy_system.make(toy_system.ToyConfig()), pets.make(pets.TINY)], ids=["toy", "pets"]
+    "system", [toy_system.make(toy_system.ToyConfig()), pets.make(pets_presets.TINY)], ids=["toy", "pets"]
 )
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_predicted_bytes_are_those_of_the_compiled_program(system, seeds):
@@ -34,9 +36,9 @@ def test_predicted_bytes_are_those_of_the_compiled_program(system, seeds):
 
 def test_bytes_by_part_have_closed_forms():
     """PETS: rows of two observations, an action, a reward, a discount; two networks with Adam's moments."""
-    system = pets.make(pets.TINY)
+    system = pets.make(pets_presets.TINY)
     found = memory.check(system, seeds=2)
-    rows = (pets.TINY.trials + 1) * 20
+    rows = (pets_presets.TINY.trials + 1) * 20
     assert found.replay == 2 * (rows * 4 * (2 + 2 + 1 + 1 + 1) + 4 + 1)  # and flashbax's index and flag
     weights = 2 * (3 * 32 + 32 + 32 * 4 + 4) + 2 * 2  # of both members, and the bounds of the log variance
     assert found.learner == 2 * 4 * (3 * weights + 2 * 3 + 1)  # and the scaler, and Adam's count
@@ -46,9 +48,9 @@ def test_bytes_by_part_have_closed_forms():
 def test_what_each_of_eight_devices_holds():
     """One seed of one environment is whole on each; of eight seeds each device has one."""
     mesh = AbstractMesh((8,), ("data",))
-    one, everywhere = (memory.check(pets.make(pets.TINY), 1, devices) for devices in (None, mesh))
+    one, everywhere = (memory.check(pets.make(pets_presets.TINY), 1, devices) for devices in (None, mesh))
     assert one.per_device == one.total == everywhere.per_device and everywhere.total == 8 * one.total
-    seeds = memory.check(pets.make(pets.TINY), 8, mesh)
+    seeds = memory.check(pets.make(pets_presets.TINY), 8, mesh)
     assert seeds.per_device == one.total and seeds.replay == 8 * one.replay
 
 
@@ -63,7 +65,7 @@ def uncompiled(monkeypatch):
 
 
 def test_replay_that_does_not_fit_is_refused_with_advice(uncompiled):
-    system = pets.make(dataclasses.replace(pets.TINY, trials=10_000_000))
+    system = pets.make(dataclasses.replace(pets_presets.TINY, trials=10_000_000))
     with pytest.raises(ConfigError) as refused:
         memory.check(system, 1, limit=2**30)
     message = str(refused.value)
@@ -72,13 +74,14 @@ def test_replay_that_does_not_fit_is_refused_with_advice(uncompiled):
     )
     assert "replay.experience.observation float32[1, 1, 200000020, 2] 1.6 GB" in message
     assert message.endswith("lower trials (10000000), about 2000000 would fit")
-    fits = pets.make(dataclasses.replace(pets.TINY, trials=1_900_000))
+    fits = pets.make(dataclasses.replace(pets_presets.TINY, trials=1_900_000))
     assert memory.check(fits, 1, limit=2**30).total < 2**30
 
 
 def test_a_model_that_does_not_fit_names_its_field(uncompiled):
     config = dataclasses.replace(
-        pets.TINY, model=dataclasses.replace(pets.TINY.model, members=200_000, particles=200_000)
+        pets_presets.TINY,
+        model=dataclasses.replace(pets_presets.TINY.model, members=200_000, particles=200_000),
     )
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, propagation="DS"))
     with pytest.raises(ConfigError, match=r"learner does not fit: .*; lower model.members \(200000\), about"):
@@ -87,7 +90,8 @@ def test_a_model_that_does_not_fit_names_its_field(uncompiled):
 
 def test_a_plan_that_does_not_fit_names_its_field(uncompiled):
     config = dataclasses.replace(
-        mpc.PRESETS["tiny"], planner=dataclasses.replace(mpc.PRESETS["tiny"].planner, horizon=90_000)
+        mpc_presets.PRESETS["tiny"],
+        planner=dataclasses.replace(mpc_presets.PRESETS["tiny"].planner, horizon=90_000),
     )
     with pytest.raises(
         ConfigError, match=r"environment does not fit: .* lower planner.horizon \(90000\), about 20000"

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax import systems
+from imaginax import registry
 from imaginax.envs.wrappers import StatisticsState
 from imaginax.runtime import playback, run
 from imaginax.runtime.run_directory import read_json, write_json
@@ -18,7 +18,7 @@ from tests.runtime import toy_system
 
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
-    monkeypatch.setitem(systems.SYSTEMS, "toy", lambda: toy_system.ENTRY)
+    monkeypatch.setitem(registry.SYSTEMS, "toy", lambda: toy_system.ENTRY)
     system = toy_system.make(toy_system.ToyConfig(chunks=2))
     run.train(system, logdir=tmp_path / "run", seeds=2, seed=3, stream=io.StringIO())
     return playback.load(tmp_path / "run")

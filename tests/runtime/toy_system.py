@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from imaginax.envs.wrappers import StatisticsState, training_environment
-from imaginax.systems import SystemEntry
+from imaginax.registry import SystemEntry
 from imaginax.types import (
     Box,
     ConfigError,

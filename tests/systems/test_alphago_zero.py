@@ -15,10 +15,11 @@ from imaginax import envs
 from imaginax.acting import resignation
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import alphago_zero
+from imaginax.systems.presets import alphago_zero as alphago_zero_presets
 from imaginax.types import ConfigError, Player, Thought
 
 TINY = dataclasses.replace(
-    alphago_zero.TINY,
+    alphago_zero_presets.TINY,
     environments=8,
     batch_size=16,
     warmup=1,
@@ -109,9 +110,9 @@ def test_impossible_settings_are_refused_before_compilation(change, words):
 
 
 def test_published_settings_are_of_go():
-    assert alphago_zero.preset("paper", None).env == "go_19x19"
+    assert alphago_zero_presets.preset("paper", None).env == "go_19x19"
     with pytest.raises(ConfigError, match="preset paper has settings for go_19x19"):
-        alphago_zero.preset("paper", "chess")
+        alphago_zero_presets.preset("paper", "chess")
 
 
 class Side(NamedTuple):
@@ -145,7 +146,7 @@ def first_or_last() -> Player:
 def test_the_games_of_a_gate_differ_between_players_that_draw_nothing(openings, distinct):
     """64 games differ with the openings drawn by default; after one ply there are 9 openings for 18."""
     chosen = {} if openings is None else {"gate_openings": openings}
-    config = alphago_zero.AlphaGoZeroConfig(env="tic_tac_toe", gate_games=64, **chosen)
+    config = alphago_zero_presets.AlphaGoZeroConfig(env="tic_tac_toe", gate_games=64, **chosen)
     gate = alphago_zero._make_gate(config, envs.make("tic_tac_toe"), first_or_last())
     champion = alphago_zero.BestPlayer(Side(jnp.float32(1)), jnp.float32(0), jnp.int32(0))
     _, found = jax.jit(gate)(champion, jax.random.key(0))
@@ -159,5 +160,5 @@ def test_on_a_board_without_symmetries_a_gate_needs_openings():
 
 
 def test_gates_draw_openings_unless_the_published_settings_say_otherwise():
-    openings = {name: config.gate_openings for name, config in alphago_zero.PRESETS.items()}
+    openings = {name: config.gate_openings for name, config in alphago_zero_presets.PRESETS.items()}
     assert openings.pop("paper") == 0 and set(openings.values()) == {2}

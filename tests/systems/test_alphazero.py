@@ -13,10 +13,11 @@ from imaginax import envs
 from imaginax.arena.evaluation import EvaluationConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import alphazero
+from imaginax.systems.presets import alphazero as alphazero_presets
 from imaginax.types import ConfigError
 
 TINY = dataclasses.replace(
-    alphazero.TINY,
+    alphazero_presets.TINY,
     environments=8,
     batch_size=16,
     warmup=1,
@@ -112,10 +113,10 @@ def test_the_evaluation_shows_a_whole_game(trained):
 
 
 def test_presets():
-    assert alphazero.preset("laptop", "othello").env == "othello"
-    assert alphazero.preset("paper", None).env == "chess"
+    assert alphazero_presets.preset("laptop", "othello").env == "othello"
+    assert alphazero_presets.preset("paper", None).env == "chess"
     with pytest.raises(ConfigError, match="preset paper has settings for chess"):
-        alphazero.preset("paper", "othello")
+        alphazero_presets.preset("paper", "othello")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from imaginax.systems import gp_mpc
+from imaginax.systems.presets import gp_mpc as gp_mpc_presets
 from imaginax.types import ConfigError
 from tests.systems.gp_updates import first_update
 
@@ -17,7 +18,7 @@ STEPS = 20
 
 @pytest.fixture(scope="module")
 def system():
-    return gp_mpc.make(dataclasses.replace(gp_mpc.TINY, online=True, chunk_steps=5, eval_episodes=1))
+    return gp_mpc.make(dataclasses.replace(gp_mpc_presets.TINY, online=True, chunk_steps=5, eval_episodes=1))
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +61,17 @@ def test_the_model_predicts_the_last_step_well(states):
 
 def test_a_chunk_must_divide_the_trial():
     with pytest.raises(ConfigError, match="chunk_steps"):
-        gp_mpc.make(dataclasses.replace(gp_mpc.TINY, chunk_steps=7))
+        gp_mpc.make(dataclasses.replace(gp_mpc_presets.TINY, chunk_steps=7))
 
 
 @pytest.mark.parametrize("env", ["pendulum", "diagnostic_chain", "diagnostic_bandit"])
 def test_environments_without_gaussian_moments_are_refused(env):
     with pytest.raises(ConfigError, match=env):
-        gp_mpc.make(dataclasses.replace(gp_mpc.TINY, env=env))
+        gp_mpc.make(dataclasses.replace(gp_mpc_presets.TINY, env=env))
 
 
 def test_presets():
-    laptop, paper = (gp_mpc.preset(name, None).planner for name in ("laptop", "paper"))
+    laptop, paper = (gp_mpc_presets.preset(name, None).planner for name in ("laptop", "paper"))
     assert laptop.feedback and not paper.feedback
     with pytest.raises(ConfigError, match="laptop"):
-        gp_mpc.preset("paper", "pendulum")
+        gp_mpc_presets.preset("paper", "pendulum")

@@ -11,10 +11,11 @@ from imaginax.numerics.hmc import HMCConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.precision import precision
 from imaginax.systems import gpdm
+from imaginax.systems.presets import gpdm as gpdm_presets
 from imaginax.types import ConfigError
 
 SMALL = dataclasses.replace(
-    gpdm.TINY,
+    gpdm_presets.TINY,
     method="two_stage",
     pieces=2,
     rounds=1,
@@ -83,9 +84,9 @@ def test_the_last_of_two_stages_holds_hyperparameters(states):
         ({"method": "em"}, "method"),
         ({"env": "pendulum"}, "env"),
         ({"sweeps": 0}, "sweeps"),
-        ({"model": dataclasses.replace(gpdm.TINY.model, dynamics="none")}, "pieces"),
+        ({"model": dataclasses.replace(gpdm_presets.TINY.model, dynamics="none")}, "pieces"),
     ],
 )
 def test_what_cannot_be_is_named(changes, message):
     with pytest.raises(ConfigError, match=message):
-        gpdm.make(dataclasses.replace(gpdm.TINY, **changes))
+        gpdm.make(dataclasses.replace(gpdm_presets.TINY, **changes))

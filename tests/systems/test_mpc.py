@@ -10,11 +10,12 @@ import pytest
 from imaginax.envs.diagnostics import lqr_optimal_return
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import mpc
+from imaginax.systems.presets import mpc as mpc_presets
 from imaginax.types import ConfigError
 
 
 def test_a_trial_is_near_the_optimum():
-    tiny = mpc.preset("tiny", None)
+    tiny = mpc_presets.preset("tiny", None)
     system = mpc.make(
         dataclasses.replace(tiny, planner=dataclasses.replace(tiny.planner, population=400, elites=40))
     )
@@ -28,17 +29,17 @@ def test_a_trial_is_near_the_optimum():
 
 @pytest.mark.parametrize("name", ["cem", "icem", "mppi", "random"])
 def test_presets_are_what_their_names_say(name):
-    assert mpc.preset(name, "pendulum").planner.method == name
-    assert mpc.preset(name, "pendulum").env == "pendulum"
+    assert mpc_presets.preset(name, "pendulum").planner.method == name
+    assert mpc_presets.preset(name, "pendulum").env == "pendulum"
 
 
 def test_discrete_actions_are_refused():
     with pytest.raises(ConfigError, match="continuous"):
-        mpc.make(mpc.preset("cem", "diagnostic_chain"))
+        mpc.make(mpc_presets.preset("cem", "diagnostic_chain"))
 
 
 def test_planets_search_holds_actions_as_long_as_planet_does():
-    config = mpc.preset("planet", "control_cheetah_run")
+    config = mpc_presets.preset("planet", "control_cheetah_run")
     assert (config.action_repeat, config.planner.method) == (4, "planet_cem")
-    system = mpc.make(mpc.preset("planet", None))
+    system = mpc.make(mpc_presets.preset("planet", None))
     assert system.environment.spec.max_steps == 125  # decisions in 1000 steps of the cart-pole

@@ -12,9 +12,10 @@ from imaginax.models.ensemble.model import EnsembleConfig
 from imaginax.planners.shooting.planner import ShootingConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import pets
+from imaginax.systems.presets import pets as pets_presets
 from imaginax.types import ConfigError
 
-TINY = pets.PetsConfig(
+TINY = pets_presets.PetsConfig(
     env="diagnostic_lqr",
     trials=4,
     model=EnsembleConfig(members=2, particles=2, hidden=(32,), weight_decay=(0.0, 0.0)),
@@ -92,10 +93,10 @@ def test_chunks_within_a_trial_change_nothing_but_the_reports():
     np.testing.assert_allclose(got[0], got[1], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("env", pets.PAPER)
+@pytest.mark.parametrize("env", pets_presets.PAPER)
 @pytest.mark.parametrize("name", ["gpu", "paper"])
 def test_presets_divide_their_trials(env, name):
-    config = pets.preset(name, env)
+    config = pets_presets.preset(name, env)
     steps = {"pets_cartpole": 200, "pets_reacher": 150, "pets_pusher": 150, "pets_halfcheetah": 1000}[env]
     assert steps % config.chunk_steps == 0
     assert config.env == env and config.model.propagation == "TSinf" and config.model.kind == "PE"
@@ -107,6 +108,6 @@ def test_impossible_settings_are_refused_before_compilation():
     with pytest.raises(ConfigError, match="trials"):
         dataclasses.replace(TINY, trials=0)
     with pytest.raises(ConfigError, match="preset paper"):
-        pets.preset("paper", "pendulum")
+        pets_presets.preset("paper", "pendulum")
     with pytest.raises(ConfigError, match="continuous"):
         pets.make(dataclasses.replace(TINY, env="diagnostic_chain"))

@@ -16,13 +16,14 @@ from imaginax.policies import controllers as policies
 from imaginax.policies.controllers import LinearPolicy
 from imaginax.runtime.precision import precision
 from imaginax.systems import pilco
+from imaginax.systems.presets import pilco as pilco_presets
 from imaginax.types import Box, ConfigError
 from tests.systems.gp_updates import first_update
 
 
 @pytest.fixture(scope="module")
 def system():
-    return pilco.make(pilco.TINY)
+    return pilco.make(pilco_presets.TINY)
 
 
 @pytest.fixture(scope="module")
@@ -106,4 +107,4 @@ def test_of_several_searches_the_best_is_kept():
 )
 def test_impossible_settings_are_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=field):
-        pilco.SearchConfig(**{field: value})
+        pilco_presets.SearchConfig(**{field: value})

@@ -12,17 +12,18 @@ from imaginax.envs.wrappers import unit_actions
 from imaginax.models.latent.rssm import Belief
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import planet
+from imaginax.systems.presets import planet as planet_presets
 from imaginax.types import Capabilities, ConfigError, Planner, PlanOutput, TimeStep, WorldModel
 
 SMALL = dataclasses.replace(
-    planet.TINY,
+    planet_presets.TINY,
     environments=2,
     seed_episodes=4,
     episodes=2,
     updates=2,
     batch_size=4,
     exploration=0.3,
-    planner=dataclasses.replace(planet.TINY.planner, population=20, elites=5, iterations=2),
+    planner=dataclasses.replace(planet_presets.TINY.planner, population=20, elites=5, iterations=2),
 )
 STEPS = 21  # of an episode, its reset counted
 
@@ -120,7 +121,7 @@ def test_held_actions_count_every_step_of_the_environment():
 
 def test_images_are_seen_and_kept_in_bytes():
     pytest.importorskip("mujoco")
-    system = planet.make(planet.preset("laptop", "control_cartpole_balance"))
+    system = planet.make(planet_presets.preset("laptop", "control_cartpole_balance"))
     state = jax.eval_shape(system.init, jax.random.key(0))
     assert state.timestep.observation.shape == (1, 32, 32, 3)
     assert state.replay.experience.observation.dtype == jnp.uint8
@@ -143,11 +144,11 @@ def test_the_learning_rate_falls_to_zero_in_the_last_updates():
 
 
 def test_presets_hold_actions_as_published():
-    assert planet.preset("paper", "control_walker_walk").action_repeat == 2
-    assert planet.preset("laptop", "control_cheetah_run").action_repeat == 4
-    assert planet.preset("laptop", None).action_repeat == 8
+    assert planet_presets.preset("paper", "control_walker_walk").action_repeat == 2
+    assert planet_presets.preset("laptop", "control_cheetah_run").action_repeat == 4
+    assert planet_presets.preset("laptop", None).action_repeat == 8
     with pytest.raises(ConfigError, match="preset paper has settings for"):
-        planet.preset("paper", "control_hopper_hop")
+        planet_presets.preset("paper", "control_hopper_hop")
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from imaginax.runtime.host_driver import HostDriver  # noqa: E402
 from imaginax.runtime.metrics import read_metrics  # noqa: E402
 from imaginax.runtime.run_directory import read_json  # noqa: E402
 from imaginax.systems import planet  # noqa: E402
+from imaginax.systems.presets import planet as planet_presets
 from tests.envs.host import worlds  # noqa: E402
 
 REPEAT, ROUNDS, N = 2, 6, 2
 CONFIG = dataclasses.replace(
-    planet.TINY,
+    planet_presets.TINY,
     env=f"gym:{worlds.ID}",
     action_repeat=REPEAT,
     environments=N,

@@ -41,15 +41,15 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Measures, prints and perhaps writes."""
-    from imaginax import systems
+    from imaginax import registry
     from imaginax.runtime import bench
     from imaginax.runtime.precision import pin, precision
 
     pin()
     if options.output:
         printing_may_fail()
-    names = list(systems.SYSTEMS) if options.system == "all" else [options.system]
-    chosen = [_system(systems.entry(name), options) for name in names]
+    names = list(registry.SYSTEMS) if options.system == "all" else [options.system]
+    chosen = [_system(registry.entry(name), options) for name in names]
     results = []
     print(
         f"{'program':<34}{'cold s':>8}{'warm s':>8}{'call s':>10}{'GFLOP':>9}"

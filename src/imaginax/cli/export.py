@@ -72,11 +72,11 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
 
 def _systems(options: argparse.Namespace) -> Iterator[tuple[str, str, System]]:
     """The chosen systems with their names and presets."""
-    from imaginax import systems
+    from imaginax import registry
     from imaginax.runtime import config as configs
 
-    for name in systems.SYSTEMS if options.system == "all" else [options.system]:
-        entry = systems.entry(name)
+    for name in registry.SYSTEMS if options.system == "all" else [options.system]:
+        entry = registry.entry(name)
         preset = options.preset or entry.presets[0]
         yield name, preset, entry.make(configs.parse(entry, preset, options.env, []))
 

@@ -30,11 +30,11 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Prints the registries."""
-    from imaginax import envs, systems
+    from imaginax import envs, registry
 
     print("systems")
-    for name in systems.SYSTEMS:
-        entry = systems.entry(name)
+    for name in registry.SYSTEMS:
+        entry = registry.entry(name)
         print(f"  {name:<14}{entry.summary}")
         print(f"  {'':<14}presets       {', '.join(entry.presets)}")
         print(f"  {'':<14}environments  {', '.join(entry.environments)}")

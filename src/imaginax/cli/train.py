@@ -93,10 +93,10 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
         options.parser.print_help()
     if options.system is None:
         return 0 if options.help else complain("which system? see imaginax list", 2)
-    from imaginax import systems
+    from imaginax import registry
     from imaginax.runtime import config as configs
 
-    entry = systems.entry(options.system)
+    entry = registry.entry(options.system)
     preset = options.preset or entry.presets[0]
     if options.help:
         print(f"\n{entry.name}: {entry.summary}")

@@ -18,9 +18,9 @@ __all__ = ["make", "names"]
 # name -> (module, factory); imported only when asked for, since some need an optional dependency
 _FACTORIES = {
     "pets_cartpole": ("pets_cartpole", "cartpole"),
-    "pets_halfcheetah": ("brax_tasks", "half_cheetah"),
-    "pets_reacher": ("brax_tasks", "reacher"),
-    "pets_pusher": ("brax_tasks", "pusher"),
+    "pets_halfcheetah": ("brax.tasks", "half_cheetah"),
+    "pets_reacher": ("brax.tasks", "reacher"),
+    "pets_pusher": ("brax.tasks", "pusher"),
     "pendulum": ("pendulum", "pendulum"),
     "gpmpc_cartpole": ("gpmpc", "cartpole"),
     "gpmpc_double_pendulum": ("gpmpc", "double_pendulum"),

@@ -177,11 +177,11 @@ def _advice(
 
 def _halves(system: System) -> Iterator[tuple[str, int, System]]:
     """(field, value, the system with half of it) for each whole number of its settings that can be halved."""
-    from imaginax import systems
+    from imaginax import registry
 
-    if system.name not in systems.SYSTEMS:
+    if system.name not in registry.SYSTEMS:
         return
-    make = systems.entry(system.name).make
+    make = registry.entry(system.name).make
     for name, value, replace in _numbers(system.config):
         with contextlib.suppress(ConfigError):
             yield name, value, make(replace(value // 2))

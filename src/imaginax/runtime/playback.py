@@ -59,10 +59,10 @@ def load(logdir: Path | str) -> Trained:
         ConfigError: if there is none, or its settings are not those of a system of today.
         CheckpointError: if nothing of it can be loaded.
     """
-    from imaginax import systems
+    from imaginax import registry
 
     directory, record = run_directory.read_run(logdir)
-    entry = systems.entry(record["system"])
+    entry = registry.entry(record["system"])
     system = entry.make(configs.from_json(entry.config, record["config"]))
     enable_cache()
     return Trained(directory, record, system, run.reload(system, directory, record))

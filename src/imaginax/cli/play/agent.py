@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from imaginax import envs, systems
+from imaginax import envs, registry
 from imaginax.arena.engine import Engine, Mind
 from imaginax.envs.games import names
 from imaginax.runtime import playback
@@ -42,7 +42,7 @@ def engine_with_komi(options: argparse.Namespace, trained: playback.Trained, kom
     size = names.parse(trained.system.environment.spec.name).size
     name = f"go_{size}x{size}_komi{komi}"
     config = dataclasses.replace(trained.system.config, env=name)
-    system = systems.entry(trained.record["system"]).make(config)
+    system = registry.entry(trained.record["system"]).make(config)
     return _engine(options, trained, envs.make(name), system)
 
 

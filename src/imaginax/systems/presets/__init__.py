@@ -1,0 +1,1 @@
+"""Settings of the systems: fields, presets and what the command line knows, one file a system."""

@@ -1,0 +1,74 @@
+"""Settings of self-play, which the board-game systems share."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from imaginax.arena.evaluation import EvaluationConfig
+from imaginax.learning.policy_value import OptimiserConfig
+from imaginax.networks.residual import NetworkConfig
+from imaginax.planners.mcts.search import SearchConfig
+from imaginax.types import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class SelfPlayConfig:
+    """Self-play, search and learning on one game.
+
+    Attributes:
+        env: name of the game (`imaginax list`).
+        max_plies: moves after which a game is cut off; 0 takes the game's own limit.
+        environments: games that are played side by side.
+        warmup: chunks of self-play before the first update.
+        chunks: chunks that begin with updates, after that.
+        chunk_plies: moves of every game in a chunk.
+        updates: of the network, at the start of a chunk.
+        batch_size: positions an update learns from, a multiple of `environments`.
+        window_games: the newest games that positions are drawn from.
+        window_plies: moves of each of the side-by-side games that memory has room for.
+        search_value: weight in the value's target of what the search expected, beside the outcome of the
+            game, which alone the papers take. It varies less between games that begin alike.
+        sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
+        opening_plies: a game begins with 0 to so many random moves, to see more kinds of positions; the
+            papers have none.
+        evaluation: the match at the end.
+        search: of the moves.
+        network: policy and value.
+        optimiser: of the network.
+    """
+
+    lengths: ClassVar[tuple[str, ...]] = ("chunks",)
+
+    env: str = "connect_four"
+    max_plies: int = 0
+    environments: int = 128
+    warmup: int = 2
+    chunks: int = 100
+    chunk_plies: int = 32
+    updates: int = 32
+    batch_size: int = 512
+    window_games: int = 10_000
+    window_plies: int = 2_000
+    search_value: float = 0.0
+    sampled_plies: int = 30
+    opening_plies: int = 0
+    evaluation: EvaluationConfig = EvaluationConfig()
+    search: SearchConfig = SearchConfig()
+    network: NetworkConfig = NetworkConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+    # Whole numbers that may be other than 1 at the least.
+    least: ClassVar[dict[str, int]] = {"max_plies": 0, "sampled_plies": 0, "opening_plies": 0}
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value, least = getattr(self, field.name), self.least.get(field.name, 1)
+            if type(value) is int and not least <= value < 2**31:
+                raise ConfigError(f"{field.name} must be at least {least} and below 2^31, got {value}")
+        if not 0.0 <= self.search_value <= 1.0:
+            raise ConfigError(f"search_value must lie in [0, 1], got {self.search_value}")
+        if self.batch_size % self.environments:
+            raise ConfigError(
+                f"batch_size ({self.batch_size}) must be a multiple of environments ({self.environments})"
+            )
