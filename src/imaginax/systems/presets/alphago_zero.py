@@ -9,7 +9,7 @@ from imaginax.acting.resignation import ResignationConfig
 from imaginax.arena.evaluation import EvaluationConfig
 from imaginax.learning.policy_value import OptimiserConfig
 from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts.search import SearchConfig
+from imaginax.planners.mcts.config import SearchConfig
 from imaginax.registry import SystemEntry, build
 from imaginax.systems.presets.self_play import SelfPlayConfig
 from imaginax.types import ConfigError

@@ -8,7 +8,7 @@ from typing import ClassVar
 from imaginax.arena.evaluation import EvaluationConfig
 from imaginax.learning.policy_value import OptimiserConfig
 from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts.search import SearchConfig
+from imaginax.planners.mcts.config import SearchConfig
 from imaginax.types import ConfigError
 
 
