@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from imaginax.planners.mcts import action_selection as selection
-from imaginax.planners.mcts.planner import SearchConfig, make_tree_search
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.planner import make_tree_search
 from imaginax.planners.mcts.search import backward, expand, simulate
 from imaginax.planners.mcts.tree import UNVISITED, Node
 from imaginax.types import Prediction

@@ -22,7 +22,6 @@ from imaginax.planners.mcts.tree import ROOT, ReusedTree, Tree
 from imaginax.types import Capabilities, ConfigError, Environment, Planner, PlanOutput, WorldModel
 
 __all__ = [
-    "SearchConfig",
     "SearchResult",
     "TreeSearch",
     "make_mcts",
