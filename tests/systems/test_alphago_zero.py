@@ -50,10 +50,10 @@ def test_the_gate_decides_who_plays(trained):
     champion, share = after.learner, float(output.metrics["gate_share"])
     promoted = share > needed
     assert promoted == (needed == 0.0), f"a share of {share} is no test"
-    wanted = champion.learner.variables if promoted else before.learner.best
+    wanted = champion.learner.params if promoted else before.learner.best
     jax.tree.map(np.testing.assert_array_equal, champion.best, wanted)
     assert int(champion.promotions) == int(promoted)
-    changed = jax.tree.map(lambda a, b: bool((a != b).any()), champion.learner.variables, before.learner.best)
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), champion.learner.params, before.learner.best)
     assert any(jax.tree.leaves(changed)) and int(champion.learner.updates) == 3
 
 
@@ -65,7 +65,7 @@ def test_the_best_network_plays_and_not_the_newest(trained):
     noise = jax.tree.map(lambda x: x + 1.0 if x.dtype == jnp.float32 else x, state.learner.learner)
     _, same, extras_same = act(state.learner._replace(learner=noise), state.carry, state.timestep, key)
     np.testing.assert_array_equal(action, same)
-    np.testing.assert_array_equal(extras["policy"], extras_same["policy"])
+    np.testing.assert_array_equal(extras.policy, extras_same.policy)
 
 
 def test_a_hopeless_game_is_given_up(trained, monkeypatch):

@@ -20,7 +20,6 @@ import jax.numpy as jnp
 from imaginax.arena.evaluation import make_evaluation
 from imaginax.data.self_play import recorder
 from imaginax.envs.wrappers import training_environment
-from imaginax.learning.policy_value import init_learner
 from imaginax.systems.presets.alphazero import AlphaZeroConfig
 from imaginax.systems.self_play import make_parts
 from imaginax.types import Player, Stage, System, SystemState
@@ -32,25 +31,25 @@ def make(config: AlphaZeroConfig) -> System:
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    parts = make_parts("alphazero", config, turn=False, augment=config.symmetries)
+    parts = make_parts("alphazero", config, random_symmetry=False, augment=config.symmetries)
     self_play, replay = parts.self_play, parts.replay
     vector = training_environment(parts.env, config.environments)
 
     def init(key) -> SystemState:
         key, key_network, key_env = jax.random.split(key, 3)
-        learner = init_learner(parts.network, config.optimiser, key_network)
+        learner = parts.learner(key_network)
         state, timestep = vector.init(key_env)
         carry, zero = self_play.init(config.environments), jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, carry, key, zero)
 
     def act(learner, carry, timestep, key):
-        return self_play.act(learner.variables, carry, timestep, key)
+        return self_play.act(learner.params, carry, timestep, key)
 
     def learn(learner, memory, key):
         return parts.step(learner, replay.data(memory), key)
 
     def player(simulations: int | None = None) -> Player:
-        return parts.player(simulations, lambda learner: learner.variables)
+        return parts.player(simulations, lambda learner: learner.params)
 
     return System(
         name="alphazero",
