@@ -288,8 +288,8 @@ class Planner(NamedTuple):
     plan: Callable[..., tuple[Array, PyTree, PlanOutput]]
 
 
-class Thought(NamedTuple):
-    """Why a player chose: shares of its search, the value it expects, and the line, -1 after its end."""
+class SearchSummary(NamedTuple):
+    """What a player's search found: visit shares, expected value, principal variation (-1 after its end)."""
 
     policy: Float[Array, "*#B A"]
     value: Float[Array, "*#B"]
@@ -300,13 +300,14 @@ class Player(NamedTuple):
     """One side of a game, for B games at once, as pure functions.
 
     init:    batch size -> memory
-    move:    (params, memory, time step of the `privileged` game [B], key) -> (action [B], memory, Thought)
+    move:    (params, memory, time step of the `privileged` game [B], key)
+             -> (action [B], memory, SearchSummary)
     observe: (memory, action [B]) -> memory; told of every action of both sides, its own included
     """
 
     name: str
     init: Callable[[int], PyTree]
-    move: Callable[[Params, PyTree, TimeStep, Array], tuple[Array, PyTree, Thought]]
+    move: Callable[[Params, PyTree, TimeStep, Array], tuple[Array, PyTree, SearchSummary]]
     observe: Callable[[PyTree, Array], PyTree] = lambda memory, action: memory
 
 

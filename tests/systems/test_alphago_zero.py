@@ -16,7 +16,7 @@ from imaginax.acting import resignation
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import alphago_zero
 from imaginax.systems.presets import alphago_zero as alphago_zero_presets
-from imaginax.types import ConfigError, Player, Thought
+from imaginax.types import ConfigError, Player, SearchSummary
 
 TINY = dataclasses.replace(
     alphago_zero_presets.TINY,
@@ -136,7 +136,7 @@ def first_or_last() -> Player:
         return (
             action,
             memory,
-            Thought(jnp.zeros(timestep.legal.shape), jnp.zeros(len(action)), action[:, None]),
+            SearchSummary(jnp.zeros(timestep.legal.shape), jnp.zeros(len(action)), action[:, None]),
         )
 
     return Player("first or last", lambda batch: (), move)

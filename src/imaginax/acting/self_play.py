@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 from imaginax.data.self_play import SelfPlayExtras
 from imaginax.planners.mcts.config import SearchConfig
 from imaginax.planners.mcts.planner import make_tree_search, sample_by_visits
-from imaginax.types import Discrete, Environment, Player, Thought, TimeStep, WorldModel
+from imaginax.types import Discrete, Environment, Player, SearchSummary, TimeStep, WorldModel
 
 
 class SelfPlayCarry(NamedTuple):
@@ -128,6 +128,6 @@ def make_player(
         memory = search.reset(memory, timestep.first)
         belief = model.encode(own, timestep.observation, key_encode)
         found, memory = search.run(own, belief, memory, key_search, timestep.legal, explore=False)
-        return found.action, memory, Thought(found.policy, found.value, found.line)
+        return found.action, memory, SearchSummary(found.policy, found.value, found.line)
 
     return Player(name, search.init, move, search.advance)

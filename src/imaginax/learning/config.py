@@ -47,9 +47,9 @@ class OptimiserConfig:
         kind: stochastic gradient descent with momentum, as published, or Adam.
         rates: learning rates, each until the next boundary.
         boundaries: numbers of updates after which the next rate holds, one fewer than rates.
-        momentum: of `sgd`.
-        weight_decay: c, the weight of |theta|^2 in the loss.
-        value_weight: of the value's squared error in the loss.
+        momentum: momentum of `sgd`.
+        weight_decay: weight c of |theta|^2 in the loss.
+        value_weight: weight of the value's squared error in the loss.
     """
 
     kind: Literal["sgd", "adam"] = "sgd"

@@ -40,9 +40,9 @@ class BestPlayer(NamedTuple):
     """The network that learns, and the best one so far, which plays.
 
     Attributes:
-        learner: the former.
-        best: variables of the latter.
-        promotions: how often the former took the latter's place.
+        learner: learner of the network that learns.
+        best: variables of the best network.
+        promotions: number of networks that became the best one.
     """
 
     learner: Learner
@@ -54,9 +54,9 @@ class Carry(NamedTuple):
     """What self-play remembers.
 
     Attributes:
-        play: of its games.
-        resignation: of what the network that plays expected of them.
-        promotions: by which it became the best one.
+        play: carry of self-play.
+        resignation: values that the best network saw.
+        promotions: promotions when that network became the best one.
     """
 
     play: SelfPlayCarry
