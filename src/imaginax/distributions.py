@@ -62,7 +62,7 @@ def kl(p: Stats, q: Stats) -> Float[Array, "*B"]:
     """
     if type(p) is not type(q):
         raise TypeError(f"no divergence between {type(p).__name__} and {type(q).__name__}")
-    return distribution(p).kl_divergence(distribution(q))
+    return jnp.asarray(distribution(p).kl_divergence(distribution(q)))
 
 
 def standard(like: Stats) -> Stats:
@@ -102,8 +102,8 @@ class StraightThroughOneHot(distrax.OneHotCategorical):
         """The most likely class, with the same gradient."""
         return self._through(super().mode())
 
-    def _through(self, one_hot: Array) -> Array:
-        probabilities = self.probs
+    def _through(self, one_hot: Any) -> Array:
+        probabilities = jnp.asarray(self.probs)
         return one_hot + (probabilities - jax.lax.stop_gradient(probabilities))
 
 
@@ -137,10 +137,11 @@ class TanhNormal(distrax.Transformed):
     def log_prob(self, value: Array) -> Array:
         """As distrax, except that the bounds -1 and 1 count as the nearest numbers within."""
         inside = 1 - jnp.finfo(value.dtype).epsneg
-        return super().log_prob(jnp.clip(value, -inside, inside))
+        return jnp.asarray(super().log_prob(jnp.clip(value, -inside, inside)))
 
     def _draws(self) -> tuple[Array, Array]:
-        return self.sample_and_log_prob(seed=jax.random.key(0), sample_shape=(self.samples,))
+        draws = self.sample_and_log_prob(seed=jax.random.key(0), sample_shape=(self.samples,))
+        return jnp.asarray(draws[0]), jnp.asarray(draws[1])
 
 
 class TruncatedNormal(distrax.Distribution):

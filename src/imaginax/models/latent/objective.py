@@ -78,7 +78,7 @@ def loss(
     terms |= balanced_divergence(posteriors, priors, config)
     if networks.continuation is not None:
         goes_on = distrax.Bernoulli(logits=networks.continuation(params, posteriors))
-        terms["continuation_loss"] = -config.continuation * goes_on.log_prob(data.discount)
+        terms["continuation_loss"] = -config.continuation * jnp.asarray(goes_on.log_prob(data.discount))
     if config.standard:
         terms["standard_loss"] = config.standard * distributions.kl(
             posteriors.stats, distributions.standard(posteriors.stats)
