@@ -72,9 +72,9 @@ def test_all_is_forgotten_where_an_episode_begins(run):
     begins = state.timestep._replace(first=jnp.ones(2, bool))
     goes_on = state.timestep._replace(first=jnp.zeros(2, bool))
     key = jax.random.key(0)
-    used = act(state.learner, state.carry, begins, key)[1]
-    np.testing.assert_array_equal(used, act(state.learner, fresh, begins, key)[1])
-    assert not np.array_equal(used, act(state.learner, state.carry, goes_on, key)[1])
+    used = act(state.learner.params, state.carry, begins, key)[1]
+    np.testing.assert_array_equal(used, act(state.learner.params, fresh, begins, key)[1])
+    assert not np.array_equal(used, act(state.learner.params, state.carry, goes_on, key)[1])
 
 
 @pytest.mark.parametrize("method", ["mppi", "icem"])
@@ -86,7 +86,9 @@ def test_a_planner_with_a_memory_forgets_it_where_an_episode_begins(method):
     used = state.carry._replace(plan=jax.tree.map(jnp.ones_like, state.carry.plan))
     for first in (True, False):
         timestep = state.timestep._replace(first=jnp.full(2, first))
-        actions = [act(state.learner, carry, timestep, jax.random.key(1))[1] for carry in (state.carry, used)]
+        actions = [
+            act(state.learner.params, carry, timestep, jax.random.key(1))[1] for carry in (state.carry, used)
+        ]
         assert np.array_equal(*actions) == first
 
 
@@ -99,11 +101,10 @@ def test_exploration_is_normal_around_the_plan_and_within_bounds():
     )
     plan = lambda *rest: (jnp.full((n, 1), 0.5), (), PlanOutput(jnp.zeros(n), jnp.zeros((n, 1, 1))))  # noqa: E731
     act = planet.make_act(env, model, Planner(Capabilities(), lambda batch: (), plan), 0.3)
-    learner = planet.Learner((), (), jnp.int32(0))
     zeros, no = jnp.zeros(n), jnp.zeros(n, bool)
     timestep = TimeStep(jnp.zeros((n, 2)), zeros, zeros, no, no, no)
     carry = planet.Carry(belief, jnp.zeros((n, 1)), ())
-    action = np.asarray(act(learner, carry, timestep, jax.random.key(0))[1])[:, 0]
+    action = np.asarray(act((), carry, timestep, jax.random.key(0))[1])[:, 0]
     assert action.max() == 1.0 and action.min() > -1.0
     np.testing.assert_allclose(np.quantile(action, [0.159, 0.5]), [0.2, 0.5], atol=0.02)
     np.testing.assert_allclose((action == 1.0).mean(), 0.0478, atol=0.015)  # beyond 5/3 deviations

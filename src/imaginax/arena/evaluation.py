@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PyTree
 
 from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
@@ -43,7 +43,10 @@ class EvaluationConfig:
 
 
 def make_evaluation(
-    env: Environment, config: EvaluationConfig, player: Callable[[int | None], Player]
+    env: Environment,
+    config: EvaluationConfig,
+    player: Callable[[int | None], Player],
+    params_of: Callable[[PyTree], Params],
 ) -> Callable[[SystemState, Array], Episodes]:
     """The `evaluate` of a system.
 
@@ -51,6 +54,7 @@ def make_evaluation(
         env: the game.
         config: the match.
         player: the system's own.
+        params_of: that of the system.
 
     Raises:
         ConfigError: for an opponent that does not exist, or plays another game.
@@ -58,7 +62,7 @@ def make_evaluation(
     ours, opponent = player(config.simulations or None), make_opponent(config.opponent, env)
 
     def evaluate(state: SystemState, key: Array) -> Episodes:
-        sides = (state.learner, ())
+        sides = (params_of(state.learner), ())
         return run_match(env, ours, opponent, sides, key, games=config.games, openings=config.openings)
 
     return evaluate

@@ -99,7 +99,7 @@ def make(config: PlaNetConfig) -> System:
     def evaluate(state: SystemState, key):
         begin = partial(start, state.learner.params)
         return run_episodes(
-            env, act(0.0), begin, state.learner, key, episodes=config.eval_episodes, vector=_vector
+            env, act(0.0), begin, state.learner.params, key, episodes=config.eval_episodes, vector=_vector
         )
 
     return System(
@@ -108,6 +108,7 @@ def make(config: PlaNetConfig) -> System:
         environment=vector,
         replay=replay,
         init=init,
+        params_of=lambda learner: learner.params,
         act=act(config.exploration),
         learn=lambda learner, memory, key: learn(learner, replay.data(memory), key),
         record=_record,
@@ -182,13 +183,13 @@ def make_act(
     assert isinstance(space, Box)  # `latent_model` refuses other actions
     std = exploration * (space.high - space.low) / 2
 
-    def act(learner: Learner, carry: Carry, timestep: TimeStep, key):
+    def act(params: PyTree, carry: Carry, timestep: TimeStep, key):
         key_observe, key_plan, key_noise = jax.random.split(key, 3)
-        fresh = start_carry(env, model, planner, learner.params, len(timestep.first))
+        fresh = start_carry(env, model, planner, params, len(timestep.first))
         belief, action = restart(fresh.belief, carry.belief, carry.action, timestep.first)
-        belief = model.observe(learner.params, belief, action, timestep.observation, key_observe)
+        belief = model.observe(params, belief, action, timestep.observation, key_observe)
         plan = mpc.restart(planner, carry.plan, timestep.first)
-        action, plan, found = planner.plan(learner.params, belief, plan, key_plan, timestep.legal)
+        action, plan, found = planner.plan(params, belief, plan, key_plan, timestep.legal)
         noise = std * jax.random.normal(key_noise, action.shape, action.dtype)
         action = jnp.clip(action + noise, space.low, space.high)
         return Carry(belief, action, plan), action, {"plan_value": found.value}
@@ -213,7 +214,7 @@ def _explore(env: Environment) -> Callable[..., tuple]:
     space = env.spec.action
     assert isinstance(space, Box)
 
-    def act(learner, carry: Carry, timestep: TimeStep, key):
+    def act(params, carry: Carry, timestep: TimeStep, key):
         shape = (len(timestep.first), *space.shape)
         action = jax.random.uniform(key, shape, minval=space.low, maxval=space.high)
         return carry, action, {}
