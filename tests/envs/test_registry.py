@@ -17,6 +17,7 @@ ANALYTIC = [
     if name.split("_")[-1] not in ("halfcheetah", "reacher", "pusher")
     and name not in control.TASKS
     and not games.is_game(name)
+    and not name.startswith("brax:")
 ]
 
 

@@ -9,22 +9,10 @@ from __future__ import annotations
 import importlib
 
 from imaginax.envs.control.suite import Renderer, Task, data, environment, ray_caster
+from imaginax.registry import CONTROL_TASKS as TASKS
 from imaginax.types import Environment
 
 __all__ = ["DREAMER_ACTION_REPEAT", "PLANET_ACTION_REPEAT", "TASKS", "data", "make", "ray_caster", "task"]
-
-# name -> (module of this package, its function that makes the task)
-TASKS = {
-    "control_cartpole_swingup": ("cartpole", "swingup"),
-    "control_cartpole_balance": ("cartpole", "balance"),
-    "control_pendulum_swingup": ("pendulum", "swingup"),
-    "control_reacher_easy": ("reacher", "easy"),
-    "control_cheetah_run": ("cheetah", "run"),
-    "control_finger_spin": ("finger", "spin"),
-    "control_cup_catch": ("ball_in_cup", "catch"),
-    "control_walker_walk": ("walker", "walk"),
-    "control_hopper_hop": ("hopper", "hop"),
-}
 
 # Simulator steps for which PlaNet holds an action in its six tasks (Hafner et al. 2019, arXiv 1811.04551),
 PLANET_ACTION_REPEAT = {
