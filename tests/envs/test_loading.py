@@ -115,7 +115,8 @@ def test_names_need_no_jax():
 
 def test_games_of_ones_own_keep_their_state_and_their_length(folder):
     (folder / "games_here.py").write_text(
-        "from imaginax.envs import games\ndef three():\n    return games.environment('tic_tac_toe')\n"
+        "from imaginax.envs.games.environment import environment\n"
+        "def three():\n    return environment('tic_tac_toe')\n"
     )
     env = envs.make("games_here:three")
     assert env.spec.name == "games_here:three" and env.game.planes(env.init(jax.random.key(0))[0]).ndim == 3

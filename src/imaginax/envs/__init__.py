@@ -17,6 +17,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 from imaginax import registry
+from imaginax.envs.games.names import is_game
+from imaginax.errors import ConfigError
 
 if TYPE_CHECKING:
     from imaginax.types import Environment
@@ -46,7 +48,6 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
         ConfigError: for a name that cannot be loaded, a limit or a repeat below 1, or a missing package.
     """
     from imaginax.envs import wrappers
-    from imaginax.types import ConfigError
 
     if name.partition(":")[0] in ("gym", "atari", "dmc"):
         from imaginax.envs.host import gymnasium
@@ -87,14 +88,13 @@ def _raw(name: str, max_steps: int | None) -> Environment:
 def _family(name: str, max_steps: int | None) -> Environment:
     """A task of the control suite or a board game."""
     if name in registry.CONTROL_TASKS:
-        from imaginax.envs import control
+        from imaginax.envs.control import suite
 
-        return control.make(name)
-    from imaginax.envs import games
-    from imaginax.types import ConfigError
+        return suite.make(name)
+    if is_game(name) and ":" not in name:
+        from imaginax.envs.games.environment import environment
 
-    if games.is_game(name) and ":" not in name:
-        return games.environment(name, max_steps=max_steps)
+        return environment(name, max_steps=max_steps)
     if ":" in name:
         known = ", ".join(f"{prefix}:" for prefix in registry.PREFIXES)
         raise ConfigError(f"unknown prefix of environment {name!r}; known: {known}, package.module:function")

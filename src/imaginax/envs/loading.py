@@ -10,7 +10,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from imaginax.types import ConfigError, Environment, EnvSpec
+from imaginax.errors import ConfigError
+from imaginax.types import Environment, EnvSpec
 
 
 def split_options(name: str) -> tuple[str, dict[str, Any]]:

@@ -21,8 +21,9 @@ from imaginax.envs.brax.physics import quiet
 from imaginax.envs.brax.rules import RULES, Rules
 from imaginax.envs.physical import restart, transition
 from imaginax.envs.wrappers import strip_weak_types
+from imaginax.errors import ConfigError
 from imaginax.registry import BRAX_TASKS
-from imaginax.types import Box, ConfigError, Environment, EnvSpec, TimeStep
+from imaginax.types import Box, Environment, EnvSpec, TimeStep
 
 MAX_STEPS = 1000  # brax's `episode_length`
 PIXELS = 128  # a side

@@ -6,8 +6,8 @@ import difflib
 import re
 from typing import NamedTuple
 
+from imaginax.errors import ConfigError
 from imaginax.registry import GAMES as NAMES
-from imaginax.types import ConfigError
 
 _PLAIN = tuple(name for name in NAMES if not name.startswith(("go", "hex_")))
 _SIZED = re.compile(r"(go|hex)_(\d+)x(\d+)(?:_komi(\d+(?:\.\d+)?))?")
