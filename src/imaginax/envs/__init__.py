@@ -23,7 +23,7 @@ from imaginax.errors import ConfigError
 if TYPE_CHECKING:
     from imaginax.types import Environment
 
-__all__ = ["make", "names"]
+__all__ = ["make", "names", "raw"]
 
 
 def names() -> tuple[str, ...]:
@@ -49,21 +49,30 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
     """
     from imaginax.envs import wrappers
 
-    if name.partition(":")[0] in ("gym", "atari", "dmc"):
+    if _is_host(name):
         from imaginax.envs.host import gymnasium
 
         return gymnasium.environment(name, max_steps=max_steps, action_repeat=action_repeat)
-    raw = _raw(name, max_steps)
-    if raw.game is None:
-        return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)
+    env = _unlimited(name, max_steps)
+    if env.game is None:
+        return wrappers.action_repeat(wrappers.time_limit(env, max_steps), action_repeat)
     if action_repeat != 1:
         raise ConfigError(f"action_repeat of the game {name} must be 1, got {action_repeat}")
-    if max_steps is not None and max_steps < raw.spec.max_steps:
-        raise ConfigError(f"the game {name} ends after {raw.spec.max_steps} moves, not after {max_steps}")
-    return raw
+    if max_steps is not None and max_steps < env.spec.max_steps:
+        raise ConfigError(f"the game {name} ends after {env.spec.max_steps} moves, not after {max_steps}")
+    return env
 
 
-def _raw(name: str, max_steps: int | None) -> Environment:
+def raw(name: str) -> Environment:
+    """The environment called `name` as it is written, without a time limit; see `make`."""
+    return make(name) if _is_host(name) else _unlimited(name, None)
+
+
+def _is_host(name: str) -> bool:
+    return name.partition(":")[0] in ("gym", "atari", "dmc")
+
+
+def _unlimited(name: str, max_steps: int | None) -> Environment:
     """The environment without a time limit; a game has its own."""
     import dataclasses
 
