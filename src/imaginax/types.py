@@ -167,6 +167,7 @@ class Environment(NamedTuple):
     `reward(observation, action, next_observation)`, on the last axis, is the task's reward written on
     observations, where the task publishes it: planners with a learned model need it.
     `render(state)` gives a uint8 image [H, W, 3].
+    `terminated(observation)`, on the last axis: whether the episode ends there, where the task publishes it.
     `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
     `limits`: the `envs.limits.Limit` that observations must keep.
 
@@ -188,6 +189,7 @@ class Environment(NamedTuple):
     game: Game | None = None
     expected_reward: Callable[[Any, Array, Any], tuple[Array, Array]] | None = None
     limits: tuple[Any, ...] = ()
+    terminated: Callable[[Array], Array] | None = None
 
 
 class Transition(NamedTuple):

@@ -20,7 +20,7 @@ from imaginax import envs
 from imaginax.acting.mpc import make_mpc
 from imaginax.data.replay import item_replay
 from imaginax.envs.wrappers import training_environment
-from imaginax.learning.ensemble import EnsembleLearner, make_fit
+from imaginax.learning.ensemble import init_learner, make_fit
 from imaginax.models.ensemble.model import ensemble
 from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.shooting.planner import make_planner
@@ -49,8 +49,7 @@ def make(config: PetsConfig) -> System:
         key, key_model, key_env = jax.random.split(key, 3)
         params = model.init(key_model)
         state, timestep = vector.init(key_env)
-        learner = EnsembleLearner(params, optimiser.init(params.network))
-        zero = jnp.zeros((), jnp.int32)
+        learner, zero = init_learner(params, optimiser), jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero)
 
     def learn(learner, memory, key):

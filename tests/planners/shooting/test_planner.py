@@ -14,7 +14,7 @@ from imaginax import envs
 from imaginax.acting.mpc import make_mpc
 from imaginax.envs.diagnostics import lqr_optimal_return
 from imaginax.envs.wrappers import privileged, training_environment
-from imaginax.learning.ensemble import EnsembleLearner, FitConfig, make_fit
+from imaginax.learning.ensemble import FitConfig, init_learner, make_fit
 from imaginax.models.ensemble.model import EnsembleConfig, ensemble
 from imaginax.models.imagination import imagined_returns
 from imaginax.models.rules import rules
@@ -57,7 +57,7 @@ def learned(lqr):
     model = ensemble(lqr, config)
     optimiser, fit = make_fit(lqr, config, FitConfig(epochs=60, learning_rate=3e-3))
     params = model.init(key)
-    learner, _ = jax.jit(fit)(EnsembleLearner(params, optimiser.init(params.network)), data, 1024, key)
+    learner, _ = jax.jit(fit)(init_learner(params, optimiser), data, 1024, key)
     return model, learner.params
 
 
