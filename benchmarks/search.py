@@ -65,7 +65,8 @@ def make_model(task: Task) -> tuple[Any, Any, Any]:
 
     from imaginax import envs
     from imaginax.models.rules import guided_rules
-    from imaginax.networks.residual import NetworkConfig, make_network
+    from imaginax.networks.config import NetworkConfig
+    from imaginax.networks.residual import make_network
 
     key = jax.random.key(0)
     if task.network is None:

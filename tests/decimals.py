@@ -33,7 +33,7 @@ class Reference:
 
     @classmethod
     def of_weights(cls, x, weights, lengths):
-        """Sums of kernels of signal variance 1 with given weights, a row an output, which no data stand behind."""
+        """Sums of kernels of variance 1 with given weights, a row an output; no data stand behind them."""
         reference = cls.__new__(cls)
         reference.x, reference.lengths, reference.variance = (
             exact(x),

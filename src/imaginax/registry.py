@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ class SystemEntry(NamedTuple):
             on a diagnostic environment whose optimum is known (`envs.diagnostics`).
         environments: environments it is known to run on, the default first.
         make: config -> `imaginax.types.System`.
+        kinds: for each field whose settings are of several kinds (`--model gp`), what turns a preset into one
+            of that kind; the first is the preset's own.
         reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
             system gets before it has learned, and below the optimum.
     """
@@ -39,6 +41,7 @@ class SystemEntry(NamedTuple):
     environments: tuple[str, ...]
     make: Callable[[Any], Any]
     reaches: float
+    kinds: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {}
 
 
 def _load(name: str) -> SystemEntry:
@@ -62,7 +65,7 @@ def entry(name: str) -> SystemEntry:
         ConfigError: for a name that is not registered.
     """
     if name not in SYSTEMS:
-        from imaginax.types import ConfigError
+        from imaginax.errors import ConfigError
 
         near = difflib.get_close_matches(name, SYSTEMS, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? " if near else ""

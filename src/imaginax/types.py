@@ -21,14 +21,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, UInt
 
+from imaginax.errors import ConfigError
+
 State = PyTree
 Params = PyTree
 Belief = PyTree
 Metrics = dict[str, Array]
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot work; its one-line message names the field."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
-from imaginax.planners.mcts.search import SearchConfig, make_search, sample_by_visits
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.search import make_search, sample_by_visits
 from imaginax.types import Environment, Player, Thought, TimeStep, WorldModel
 
 

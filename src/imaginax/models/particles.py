@@ -47,8 +47,8 @@ def advance(
         end: probability that the step ends the episode; None where the belief knows no end.
 
     Returns:
-        The belief after the step, and its prediction: the mean reward of the particles that were alive, and as
-        discount the fraction of them that still are. The sum of rewards, each multiplied by all discounts
+        The belief after the step, and its prediction: the mean reward of the particles that were alive, and
+        as discount the fraction of them that still are. The sum of rewards, each multiplied by all discounts
         before it, is then the mean over particles of what each collects until its own end.
     """
     if belief.alive is None or end is None:

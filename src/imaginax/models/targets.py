@@ -1,20 +1,18 @@
 """What learned dynamics are asked to predict: the change of the observation, and perhaps reward and end.
 
-An environment may publish its reward and its end as functions of observations. What it does not publish has to
-be learned, as mbrl-lib does with its learned rewards (Pineda et al. 2021, arXiv:2104.10159).
+An environment may publish its reward and its end as functions of observations. What it does not publish has
+to be learned, as mbrl-lib does with its learned rewards (Pineda et al. 2021, arXiv:2104.10159).
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from imaginax.models.config import EndSource, RewardSource
 from imaginax.types import ConfigError, Environment, Features, Transition
-
-RewardSource = Literal["auto", "published", "learned"]
-EndSource = Literal["auto", "published", "learned", "never"]
 
 
 class Outcomes(NamedTuple):
@@ -48,7 +46,8 @@ def outcomes(env: Environment, reward: RewardSource, end: EndSource = "auto") ->
     for field, source, function in (("reward", reward, env.reward), ("end", end, env.terminated)):
         if source == "published" and function is None:
             raise ConfigError(
-                f"model.{field} published: env {env.spec.name} publishes no {field} on observations; choose learned"
+                f"model.{field} published: env {env.spec.name} publishes no {field} on observations;"
+                " choose learned"
             )
     learn_reward = reward == "learned" or env.reward is None
     if end == "auto":
@@ -75,7 +74,7 @@ def regression_inputs(env: Environment, transitions: Transition) -> Float[Array,
 
 
 def regression_targets(env: Environment, learned: Outcomes, transitions: Transition) -> Float[Array, "R O"]:
-    """The targets of each row: that of the observation; then, where they are learned, reward and end (0 or 1)."""
+    """The targets of each row: that of the observation; then, where learned, reward and end (0 or 1)."""
     targets = [features_of(env).target(transitions.observation, transitions.next_observation)]
     if learned.reward:
         targets.append(transitions.reward[..., None])

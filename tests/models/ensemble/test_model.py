@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.models.ensemble.model import (
-    EnsembleConfig,
-    RegressionBatch,
-    Scaler,
-    ensemble,
-    make_network,
-    member_predictions,
-)
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.ensemble.model import RegressionBatch, Scaler, ensemble, make_network, member_predictions
 from imaginax.types import ConfigError
 
 SMALL = EnsembleConfig(

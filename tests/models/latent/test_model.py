@@ -9,9 +9,9 @@ import optax
 import pytest
 
 from imaginax.data.pixels import dequantised, pixels
-from imaginax.models.latent.model import LatentModelConfig, latent_model
-from imaginax.models.latent.objective import ObjectiveConfig
-from imaginax.models.latent.rssm import RSSMConfig, features
+from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
+from imaginax.models.latent.model import latent_model
+from imaginax.models.latent.rssm import features
 from imaginax.types import Box, ConfigError, Discrete, EnvSpec, Trajectory
 
 SMALL = LatentModelConfig(RSSMConfig(deterministic=16, stochastic=4, hidden=16), depth=2, hidden=(16, 16))

@@ -18,8 +18,9 @@ from imaginax import distributions
 from imaginax.distributions import Gaussian
 from imaginax.models.latent import objective as latent
 from imaginax.models.latent import rssm
-from imaginax.models.latent.objective import Networks, ObjectiveConfig
-from imaginax.models.latent.rssm import RSSM, Belief, RSSMConfig
+from imaginax.models.latent.config import ObjectiveConfig, RSSMConfig
+from imaginax.models.latent.objective import Networks
+from imaginax.models.latent.rssm import RSSM, Belief
 from imaginax.types import ConfigError, Trajectory
 
 A, B, C, Q, K, P = 0.9, 0.5, 1.3, 0.4, 0.35, 0.2

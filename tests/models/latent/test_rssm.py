@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from imaginax.models.latent import rssm
-from imaginax.models.latent.rssm import RSSMConfig, features, imagine, make_rssm, observe
+from imaginax.models.latent.config import RSSMConfig
+from imaginax.models.latent.rssm import features, imagine, make_rssm, observe
 from imaginax.types import ConfigError
 
 SIZES = {"deterministic": 6, "stochastic": 3, "hidden": 7}

@@ -13,13 +13,8 @@ from imaginax.acting.self_play import make_player
 from imaginax.envs.wrappers import privileged
 from imaginax.models.rules import rules
 from imaginax.planners.compatibility import check_compatible
-from imaginax.planners.mcts.search import (
-    SearchConfig,
-    make_mcts,
-    make_search,
-    sample_by_visits,
-    temperature_at,
-)
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.search import make_mcts, make_search, sample_by_visits, temperature_at
 from imaginax.types import ConfigError, Evaluation, Prediction
 from tests.planners.mcts.reference import Reference
 from tests.planners.worlds import game_tree, game_tree_env, game_tree_model

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from imaginax.planners.mcts import selection
-from imaginax.planners.mcts.search import SearchConfig, make_search
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.search import make_search
 from imaginax.planners.mcts.tree import Node
 from tests.planners.worlds import game_tree, game_tree_model
 

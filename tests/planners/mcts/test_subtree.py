@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.planners.mcts.search import SearchConfig, make_mcts, make_search
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.search import make_mcts, make_search
 from imaginax.types import ConfigError
 from tests.planners.mcts.reference import Reference
 from tests.planners.worlds import game_tree, game_tree_env, game_tree_model

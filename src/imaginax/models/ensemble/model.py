@@ -6,97 +6,25 @@ functions, evaluated on the particles, as in the paper; where it publishes none 
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from imaginax.models.ensemble.propagation import PROPAGATIONS, Propagation, propagate
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.ensemble.propagation import propagate
 from imaginax.models.particles import Particles, advance, certain_particles
 from imaginax.models.targets import (
-    EndSource,
     Outcomes,
-    RewardSource,
     features_of,
     input_size,
     outcomes,
 )
 from imaginax.networks.ensemble import EnsembleMLP, EnsembleOutputs, weight_decay
 from imaginax.types import Box, Capabilities, ConfigError, Environment, Metrics, WorldModel
-
-MOST_PARTICLES = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class EnsembleConfig:
-    """A learned dynamics model.
-
-    Attributes:
-        kind: deterministic (D) or probabilistic (P), alone or as an ensemble (DE, PE).
-        members: networks in an ensemble; D and P have one.
-        hidden: units of each hidden layer.
-        weight_decay: one rate a layer, the output layer included; each multiplies |W|^2 / 2.
-        propagation: how particles move; E is the only one for D, and TS1 and TSinf need an ensemble.
-        particles: particles a candidate, a multiple of `members` for TS1 and TSinf; E always uses one.
-        reward: source of predicted rewards: the function that the environment publishes, or a further output of
-            the networks; `auto` learns it where none is published.
-        end: source of predicted ends of the episode: the environment's function, a learned probability, or
-            none; `auto` takes the function where there is one, and learns the end where it learns the reward.
-    """
-
-    kind: Literal["D", "P", "DE", "PE"] = "PE"
-    members: int = 5
-    hidden: tuple[int, ...] = (500, 500, 500)
-    weight_decay: tuple[float, ...] = (1e-4, 2.5e-4, 2.5e-4, 5e-4)
-    propagation: Propagation = "TSinf"
-    particles: int = 20
-    reward: RewardSource = "auto"
-    end: EndSource = "auto"
-
-    def __post_init__(self):
-        if self.kind not in ("D", "P", "DE", "PE"):
-            raise ConfigError(f"model.kind must be D, P, DE or PE, got {self.kind}")
-        if self.propagation not in PROPAGATIONS:
-            raise ConfigError(
-                f"model.propagation must be one of {', '.join(PROPAGATIONS)}, got {self.propagation}"
-            )
-        if self.members < 1 or not self.hidden or min(self.hidden) < 1:
-            raise ConfigError("model.members and model.hidden must be positive")
-        if not 1 <= self.particles <= MOST_PARTICLES:
-            raise ConfigError(f"model.particles must lie in [1, {MOST_PARTICLES}], got {self.particles}")
-        if len(self.weight_decay) != len(self.hidden) + 1:
-            raise ConfigError(
-                f"model.weight_decay needs {len(self.hidden) + 1} rates, one a layer of model.hidden and one "
-                f"for the output layer; got {len(self.weight_decay)}"
-            )
-        if not all(0.0 <= rate <= 1e15 for rate in self.weight_decay):
-            raise ConfigError(f"model.weight_decay must lie in [0, 1e15], got {self.weight_decay}")
-        if self.kind == "D" and self.propagation != "E":
-            raise ConfigError(
-                f"model.propagation {self.propagation} needs uncertainty; model.kind D offers only E"
-            )
-        if self.propagation in ("TS1", "TSinf"):
-            if self.networks == 1:
-                raise ConfigError(
-                    f"model.propagation {self.propagation} needs an ensemble: model.kind DE or PE"
-                )
-            if self.particles % self.members:
-                raise ConfigError(
-                    f"model.particles ({self.particles}) must be a multiple of model.members ({self.members})"
-                    f" for model.propagation {self.propagation}"
-                )
-
-    @property
-    def networks(self) -> int:
-        return self.members if self.kind in ("DE", "PE") else 1
-
-    @property
-    def probabilistic(self) -> bool:
-        return self.kind in ("P", "PE")
 
 
 class Scaler(NamedTuple):
@@ -128,7 +56,9 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
         ConfigError: if the environment's actions are discrete, or it does not publish what it is asked for.
     """
     network, learned, features = make_network(env, config), learned_outcomes(env, config), features_of(env)
-    reward_of, terminated, size = env.reward, env.terminated, env.spec.observation.shape[-1]
+    reward_of = None if learned.reward else env.reward
+    terminated = env.terminated if learned.terminated else None
+    size = env.spec.observation.shape[-1]
     particles = 1 if config.propagation == "E" else config.particles
 
     def init(key: Array) -> EnsembleParams:
@@ -148,9 +78,9 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
         members = partial(_imagined, network, params, size)
         predicted = propagate(members, config.networks, config.propagation, inputs, key)
         following = features.apply(belief.states, predicted[..., :size])
-        reward = predicted[..., size] if learned.reward else reward_of(belief.states, actions, following)
+        reward = predicted[..., size] if reward_of is None else reward_of(belief.states, actions, following)
         end = jnp.clip(predicted[..., -1], 0, 1) if learned.end else None
-        if learned.terminated:
+        if terminated is not None:
             end = terminated(following).astype(following.dtype)
         return advance(belief, following, reward, end)
 
@@ -190,7 +120,7 @@ def member_predictions(
 def _imagined(
     network: EnsembleMLP, params: EnsembleParams, size: int, inputs: Float[Array, "K M F"]
 ) -> tuple[Float[Array, "K M O"], Float[Array, "K M O"] | None]:
-    """What moves particles: mean and variance of the target of the observation, of reward and end only the mean.
+    """Mean and variance of what moves particles; reward and end have only means.
 
     A return is an expectation: noise of single rewards would blur the comparison of plans and change nothing.
     """

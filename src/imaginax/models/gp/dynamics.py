@@ -7,10 +7,9 @@ the particles; a reward that it does not publish is learned by one more process.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +17,13 @@ from jaxtyping import Array, Float
 
 from imaginax.models.ensemble.propagation import propagate
 from imaginax.models.gp import exact as gp
-from imaginax.models.gp import kernels, sparse
+from imaginax.models.gp import sparse
+from imaginax.models.gp.config import GPConfig, GPFitConfig
 from imaginax.models.gp.exact import Data, GaussianProcess, Hyperparameters, Posterior
-from imaginax.models.gp.fit import GPFitConfig, fit_hyperparameters, fit_sparse
+from imaginax.models.gp.fit import fit_hyperparameters, fit_sparse
 from imaginax.models.particles import Particles, advance, certain_particles
 from imaginax.models.targets import (
     Outcomes,
-    RewardSource,
     features_of,
     input_size,
     outcomes,
@@ -32,43 +31,6 @@ from imaginax.models.targets import (
     regression_targets,
 )
 from imaginax.types import Box, Capabilities, ConfigError, Environment, Metrics, Transition, WorldModel
-
-MOST = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class GPConfig:
-    """A Gaussian process model of the dynamics.
-
-    Attributes:
-        kernels: terms of the covariance function, of se, matern32, matern52 and linear; their sum is taken.
-        capacity: rows of data that the processes keep, the newest ones; time grows with its cube.
-        inducing: inducing inputs of a sparse model (FITC), which costs capacity inducing^2; 0: an exact one.
-        propagation: how particles move: E moves one by the predicted mean, DS draws every particle's step from
-            the prediction with its noise, MM redraws these steps from their own Gaussian fit.
-        particles: particles a candidate; E always uses one.
-        reward: source of predicted rewards: the function that the environment publishes, or one more process;
-            `auto` learns it where none is published.
-    """
-
-    kernels: tuple[kernels.Name, ...] = ("se",)
-    capacity: int = 300
-    inducing: int = 0
-    propagation: Literal["E", "DS", "MM"] = "E"
-    particles: int = 20
-    reward: RewardSource = "auto"
-
-    def __post_init__(self):
-        kernels.terms(self.kernels)
-        for name, least in (("capacity", 1), ("inducing", 0), ("particles", 1)):
-            if not least <= getattr(self, name) <= MOST:
-                raise ConfigError(f"model.{name} must lie in [{least}, {MOST}], got {getattr(self, name)}")
-        if self.inducing > self.capacity:
-            raise ConfigError(
-                f"model.inducing ({self.inducing}) must not exceed model.capacity ({self.capacity})"
-            )
-        if self.propagation not in ("E", "DS", "MM"):
-            raise ConfigError(f"model.propagation must be E, DS or MM, got {self.propagation}")
 
 
 class GPParams(NamedTuple):
@@ -90,7 +52,9 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
         ConfigError: if the environment's actions are discrete, or it does not publish what it is asked for.
     """
     module, learned, features = make_module(env, config), learned_outcomes(env, config), features_of(env)
-    reward_of, terminated, size = env.reward, env.terminated, env.spec.observation.shape[-1]
+    reward_of = None if learned.reward else env.reward
+    terminated = env.terminated if learned.terminated else None
+    size = env.spec.observation.shape[-1]
     particles = 1 if config.propagation == "E" else config.particles
 
     def init(key: Array) -> GPParams:
@@ -109,8 +73,8 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
         inputs = jnp.concatenate([features.inputs(belief.states), actions], axis=-1)
         predicted = propagate(partial(_moments, params.posterior, size), 1, config.propagation, inputs, key)
         following = features.apply(belief.states, predicted[..., :size])
-        reward = predicted[..., size] if learned.reward else reward_of(belief.states, actions, following)
-        end = terminated(following).astype(following.dtype) if learned.terminated else None
+        reward = predicted[..., size] if reward_of is None else reward_of(belief.states, actions, following)
+        end = None if terminated is None else terminated(following).astype(following.dtype)
         return advance(belief, following, reward, end)
 
     def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics]:
@@ -151,7 +115,6 @@ def make_fit(env: Environment, model: GPConfig, config: GPFitConfig) -> Fit:
     which is not finite. Metrics report the log marginal likelihood of a row, how many rows were left out, how
     much jitter the posterior needed, and how many outputs have no factor.
     """
-
     learned = learned_outcomes(env, model)
 
     def fit(params: GPParams, transitions: Transition, count: Array | int, key: Array):

@@ -228,7 +228,8 @@ def resolve(covariance: Float[Array, "F F"], precision: Float[Array, "Q F"]) -> 
 def _resolve_jvp(primals, tangents):
     """Derivatives in the covariance, and in the precision where one is asked for.
 
-    With M = (s^-1 + D)^-1: dM = J ds J' - M dD M, dJ = -J ds D J - M dD J, d log |I + s D| = tr(D J ds + M dD).
+    With M = (s^-1 + D)^-1: dM = J ds J' - M dD M, dJ = -J ds D J - M dD J, and that of the logarithm is
+    tr(D J ds + M dD).
     """
     covariance, precision = primals
     resolved = resolve(covariance, precision)

@@ -13,8 +13,7 @@ and that of `gru` of the most likely ones.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -23,46 +22,8 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from imaginax import distributions
 from imaginax.distributions import Categorical, Gaussian, Stats
+from imaginax.models.latent.config import RSSMConfig
 from imaginax.networks.recurrent import GRU
-from imaginax.types import ConfigError
-
-LARGEST = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class RSSMConfig:
-    """Sizes of a recurrent state-space model; the defaults are PlaNet's.
-
-    Attributes:
-        kind: with both paths, or one of them alone.
-        deterministic: D, units of the deterministic state (rssm, gru).
-        stochastic: numbers, or choices, of the stochastic state.
-        classes: categories per choice; 0 makes the latents Gaussian.
-        hidden: units of each hidden layer.
-        min_std: least standard deviation of Gaussian distributions.
-    """
-
-    kind: Literal["rssm", "ssm", "gru"] = "rssm"
-    deterministic: int = 200
-    stochastic: int = 30
-    classes: int = 0
-    hidden: int = 200
-    min_std: float = 0.1
-
-    def __post_init__(self):
-        for name in ("deterministic", "stochastic", "hidden"):
-            if not 1 <= getattr(self, name) <= LARGEST:
-                raise ConfigError(f"rssm.{name} must lie in [1, {LARGEST}], got {getattr(self, name)}")
-        if self.classes == 1 or not 0 <= self.classes <= LARGEST:
-            raise ConfigError(f"rssm.classes must be 0 or lie in [2, {LARGEST}], got {self.classes}")
-        if not 0.0 <= self.min_std <= 1e3:
-            raise ConfigError(f"rssm.min_std must lie in [0, 1000], got {self.min_std}")
-
-    @property
-    def features(self) -> int:
-        """Width of what `features` gives."""
-        width = self.stochastic * (self.classes or 1)
-        return width if self.kind == "ssm" else width + self.deterministic
 
 
 class Belief(NamedTuple):

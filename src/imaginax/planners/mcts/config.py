@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from imaginax.types import ConfigError
+from imaginax.errors import ConfigError
 
 MOST = {
     "simulations": 1_000_000,

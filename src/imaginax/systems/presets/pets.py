@@ -6,11 +6,12 @@ import dataclasses
 from functools import partial
 from typing import ClassVar
 
-from imaginax.learning.ensemble import FitConfig
-from imaginax.models.ensemble.model import EnsembleConfig
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.errors import ConfigError
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.gp.config import GPConfig, GPFitConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.registry import SystemEntry, build
-from imaginax.types import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +24,8 @@ class PetsConfig:
         trial_steps: steps of a trial; 0 takes the environment's own limit.
         chunk_steps: steps between two reports, a divisor of the trial; 0 reports once a trial.
         eval_episodes: episodes of the final evaluation.
-        model: the dynamics model.
-        fit: its training.
+        model: the dynamics: a neural ensemble, or Gaussian processes (`--model gp`).
+        fit: training of the dynamics.
         planner: the controller.
     """
 
@@ -35,8 +36,8 @@ class PetsConfig:
     trial_steps: int = 0
     chunk_steps: int = 0
     eval_episodes: int = 1
-    model: EnsembleConfig = EnsembleConfig()
-    fit: FitConfig = FitConfig()
+    model: EnsembleConfig | GPConfig = EnsembleConfig()
+    fit: EnsembleFitConfig | GPFitConfig = EnsembleFitConfig()
     planner: ShootingConfig = ShootingConfig()
 
     def __post_init__(self):
@@ -45,6 +46,10 @@ class PetsConfig:
                 raise ConfigError(
                     f"{name} must be at least {least} and below 2^31, got {getattr(self, name)}"
                 )
+        if isinstance(self.model, GPConfig) != isinstance(self.fit, GPFitConfig):
+            raise ConfigError(
+                f"fit of {type(self.fit).__name__} does not train a model of {type(self.model).__name__}"
+            )
 
 
 # The published settings (Chua et al. 2018, appendix, and the code released with it), one an environment.
@@ -56,7 +61,7 @@ PAPER = {
         trials=100,
         chunk_steps=25,
         model=EnsembleConfig(hidden=(200,) * 4, weight_decay=(2.5e-4, 5e-4, 5e-4, 5e-4, 7.5e-4)),
-        fit=FitConfig(learning_rate=7.5e-4),
+        fit=EnsembleFitConfig(learning_rate=7.5e-4),
     ),
     "pets_pusher": PetsConfig(
         env="pets_pusher",
@@ -78,7 +83,7 @@ PAPER = {
 LAPTOP = PetsConfig(
     trials=8,
     model=EnsembleConfig(hidden=(128,) * 3, particles=5),
-    fit=FitConfig(epochs=50, holdout=0.05),
+    fit=EnsembleFitConfig(epochs=50, holdout=0.05),
     planner=ShootingConfig(population=100, elites=10, iterations=3),
 )
 
@@ -88,7 +93,9 @@ TINY = PetsConfig(
     trials=5,
     eval_episodes=64,
     model=EnsembleConfig(members=2, particles=2, hidden=(32,), weight_decay=(0.0, 0.0)),
-    fit=FitConfig(batch_size=256, epochs=100, learning_rate=3e-3),  # a batch that eight devices can share
+    fit=EnsembleFitConfig(
+        batch_size=256, epochs=100, learning_rate=3e-3
+    ),  # a batch that eight devices can share
     planner=ShootingConfig(horizon=10, population=100, elites=10, iterations=4),
 )
 
@@ -113,6 +120,11 @@ def preset(name: str, env: str | None) -> PetsConfig:
     return PAPER[env] if name == "paper" else dataclasses.replace(PAPER[env], trials=GPU_TRIALS[env])
 
 
+def with_gaussian_processes(config: PetsConfig) -> PetsConfig:
+    """The same loop with Gaussian process dynamics, GP-E unless `--model.propagation` says otherwise."""
+    return dataclasses.replace(config, model=GPConfig(particles=5), fit=GPFitConfig())
+
+
 ENTRY = SystemEntry(
     name="pets",
     summary="probabilistic ensembles with trajectory sampling (Chua et al. 2018, arXiv:1805.12114)",
@@ -129,5 +141,6 @@ ENTRY = SystemEntry(
         "gym:Pendulum-v1",
     ),
     make=partial(build, "pets"),
+    kinds={"model": {"ensemble": lambda config: config, "gp": with_gaussian_processes}},
     reaches=-3.0,  # the optimum of the LQR task is -1.65 on average, doing nothing gets -8.4
 )
