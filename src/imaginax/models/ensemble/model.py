@@ -85,7 +85,7 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
         return advance(belief, following, reward, end)
 
     def loss(params, batch: RegressionBatch, key=None):
-        return ensemble_loss(network, config, params, batch)
+        return *ensemble_loss(network, config, params, batch), None
 
     can = Capabilities(continuous=True, differentiable=True)
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)

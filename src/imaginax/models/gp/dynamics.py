@@ -77,10 +77,10 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
         end = None if terminated is None else terminated(following).astype(following.dtype)
         return advance(belief, following, reward, end)
 
-    def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics]:
+    def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics, None]:
         likelihood: Any = module.apply(params.module, data)
         value = -likelihood.mean() / jnp.maximum(gp.clean(data).count, 1)
-        return value, {"model_loss": value}
+        return value, {"model_loss": value}, None
 
     can = Capabilities(continuous=True, differentiable=True)
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)
