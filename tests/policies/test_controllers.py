@@ -95,6 +95,7 @@ def test_every_parameter_has_the_gradient_of_finite_differences():
         own, mean, root = policy("rbf"), jnp.array(MEAN), jnp.array(ROOT)
 
         def number(own, mean, root):
+            own, mean, root = jax.tree.map(jnp.asarray, (own, mean, root))
             found = controllers.preliminary_moments(controllers.prepare(own), mean, root @ root.T)
             parts = (jnp.sum(jnp.cos(jnp.arange(x.size) + 1.0) * x.ravel()) for x in found)
             return sum(parts)

@@ -65,9 +65,11 @@ def test_reward_and_end_are_close_to_the_true_ones(learned):
     true = lqr_reward(o, a, o)
     assert jnp.abs(prediction.reward - true).mean() < 0.03 * true.std()
     np.testing.assert_allclose(following.states.mean(1), truth(o, a), atol=0.1)
-    clear = jnp.abs(truth(o, a)[:, 0] - EDGE) > 0.1
-    assert clear.sum() > 150 and over(truth(o, a)).sum() > 20
-    np.testing.assert_allclose(prediction.discount[clear], 1.0 - over(truth(o, a))[clear], atol=0.1)
+    goes_on = 1.0 - over(truth(o, a))
+    clear = jnp.abs(truth(o, a)[:, 0] - EDGE) > 0.15
+    assert clear.sum() > 150 and (goes_on == 0)[clear].sum() > 20
+    assert ((prediction.discount > 0.5) == (goes_on == 1))[clear].all()
+    assert jnp.abs(prediction.discount - goes_on)[clear].mean() < 0.03
 
 
 @pytest.mark.parametrize("end", ["learned", "published"])
@@ -83,11 +85,11 @@ def test_an_imagined_return_stops_at_the_end(silent, learned, end):
         weights |= {name: weights[name][:2] for name in ("min_log_variance", "max_log_variance")}
         params = params._replace(network=weights)
     plans = jnp.stack([jnp.full((5, 1), 2.0), jnp.full((5, 1), -1.0)])
-    o = jnp.array([[0.3, 1.0]])
+    o = jnp.array([[0.2, 1.2]])
     got = imagined_returns(model, params, model.encode(params, o, KEY), plans[None], KEY)[0]
     collected = [rewards_until_the_end(o, plan) for plan in plans]
     assert [len(rewards) for rewards in collected] == [3, 5]
-    np.testing.assert_allclose(got, [sum(rewards) for rewards in collected], rtol=0.05, atol=0.05)
+    np.testing.assert_allclose(got, [sum(rewards) for rewards in collected], rtol=0.15)
 
 
 def rewards_until_the_end(o, plan):

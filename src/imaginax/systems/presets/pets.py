@@ -121,8 +121,13 @@ def preset(name: str, env: str | None) -> PetsConfig:
 
 
 def with_gaussian_processes(config: PetsConfig) -> PetsConfig:
-    """The same loop with Gaussian process dynamics, GP-E unless `--model.propagation` says otherwise."""
-    return dataclasses.replace(config, model=GPConfig(particles=5), fit=GPFitConfig())
+    """The same loop with Gaussian process dynamics, GP-E unless `--model.propagation` says otherwise.
+
+    The paper's processes have 200 inducing inputs or more (300 for the half-cheetah); half as many learn the
+    cart-pole in two minutes on two cores.
+    """
+    model = GPConfig(capacity=1000, inducing=100, particles=5)
+    return dataclasses.replace(config, model=model, fit=GPFitConfig(starts=1, steps=60))
 
 
 ENTRY = SystemEntry(
