@@ -15,7 +15,7 @@ from tests.envs.host import worlds  # noqa: E402
 
 
 def test_learns_to_walk_for_a_reward_that_it_has_to_learn(tmp_path):
-    """The walk pays the length of each step and ends beyond 2, at best after three; at random it pays nothing."""
+    """The walk pays the length of each step and ends beyond 2; random steps pay nothing on average."""
     worlds.register()
     fit = dataclasses.replace(TINY.fit, epochs=200)
     config = dataclasses.replace(TINY, env=f"gym:{worlds.ID}", trials=8, eval_episodes=2, fit=fit)
