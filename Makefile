@@ -62,7 +62,7 @@ lint: $(STAMP) ## ruff, pyright and the layers of modules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/lint-imports --no-logo --no-timing
+	$(BIN)/lint-imports --no-logo --no-cache
 
 EXTRAS := brax chess connect-four control export gym test
 lock: $(STAMP) ## write requirements.txt anew from pyproject.toml; versions already in it stay

@@ -72,7 +72,9 @@ def _locked(python: str) -> dict[str, str]:
         exact = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.]+)( ; [^/]+)?", line)
         assert exact, f"not an exact release: {line}"
         marker = Requirement(line).marker
-        if marker is None or marker.evaluate({"python_full_version": f"{python}.1", "python_version": python}):
+        if marker is None or marker.evaluate(
+            {"python_full_version": f"{python}.1", "python_version": python}
+        ):
             assert canonicalize_name(exact[1]) not in pins, f"twice for python {python}: {line}"
             pins[canonicalize_name(exact[1])] = exact[2]
     return pins
@@ -104,7 +106,9 @@ def _make(folder: Path, target: str, *words: str) -> str:
     """What a target of the Makefile prints where only the programs of a folder are found."""
     make = [shutil.which("make") or "make", "-s", "-C", str(ROOT), target, *words]
     env = {"PATH": str(folder)}
-    return subprocess.run(make, env=env, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    return subprocess.run(
+        make, env=env, capture_output=True, text=True, timeout=60, check=True
+    ).stdout.strip()
 
 
 @pytest.mark.parametrize("minors,newest", [((11,), 11), ((11, 12), 12), ((12, 11, 13), 13), ((11, 14), 11)])
