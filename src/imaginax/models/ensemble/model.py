@@ -87,7 +87,7 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
         return following, Prediction(reward, jnp.ones_like(reward))
 
     def loss(params, batch: RegressionBatch, key=None):
-        return ensemble_loss(network, config, params, batch)
+        return *ensemble_loss(network, config, params, batch), None
 
     can = Capabilities(continuous=True, differentiable=True)
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)

@@ -78,10 +78,10 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
         reward = reward_of(belief, actions, following).mean(1)
         return following, Prediction(reward, jnp.ones_like(reward))
 
-    def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics]:
+    def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics, None]:
         likelihood: Any = module.apply(params.module, data)
         value = -likelihood.mean() / jnp.maximum(gp.clean(data).count, 1)
-        return value, {"model_loss": value}
+        return value, {"model_loss": value}, None
 
     can = Capabilities(continuous=True, differentiable=True)
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)

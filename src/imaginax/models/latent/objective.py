@@ -44,8 +44,8 @@ class Networks(NamedTuple):
 
 def loss(
     networks: Networks, config: ObjectiveConfig, params: Params, data: Trajectory, key: Array
-) -> tuple[Float[Array, ""], Metrics]:
-    """The negative bound, averaged over steps, and its parts; constants of the likelihoods are left out.
+) -> tuple[Float[Array, ""], Metrics, Belief]:
+    """The negative bound, averaged over steps; constants of the likelihoods are left out.
 
     Args:
         networks: what learns.
@@ -53,9 +53,13 @@ def loss(
         params: of the networks.
         data: [B T ...]; the action of each step led to its observation, and the reward came with it.
         key: consumed.
+
+    Returns:
+        The loss; its parts; the posteriors [B T ...] of all steps, with their gradients, from which
+        imagination may start.
     """
     key_inputs, key_observe, key_overshoot = jax.random.split(key, 3)
-    data = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), data)
+    data = _swapped(data)
     first = data.first.at[0].set(True)
     inputs = networks.inputs(data.observation, key_inputs)
     model, part = networks.rssm, networks.part(params)
@@ -78,7 +82,13 @@ def loss(
         terms["overshooting_loss"] = config.overshooting * found
     metrics = {name: jnp.mean(term) for name, term in terms.items()}
     total = jnp.sum(jnp.stack(list(metrics.values())))
-    return total, metrics | {"loss": total, "kl": jnp.mean(distributions.kl(posteriors.stats, priors.stats))}
+    metrics |= {"loss": total, "kl": jnp.mean(distributions.kl(posteriors.stats, priors.stats))}
+    return total, metrics, _swapped(posteriors)
+
+
+def _swapped(tree: PyTree) -> PyTree:
+    """[B T ...] of [T B ...], and the other way round."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), tree)
 
 
 def half_square(error: Float[Array, "T B *F"]) -> Float[Array, "T B"]:

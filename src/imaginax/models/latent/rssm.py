@@ -24,6 +24,7 @@ from imaginax import distributions
 from imaginax.distributions import Categorical, Gaussian, Stats
 from imaginax.models.latent.config import RSSMConfig
 from imaginax.networks.recurrent import GRU
+from imaginax.numerics.trees import select
 
 
 class Belief(NamedTuple):
@@ -176,7 +177,7 @@ def observe(
         belief: Belief, given: tuple[Array, Array, Array, Array]
     ) -> tuple[Belief, tuple[Belief, Belief]]:
         projected, action, first, key = given
-        belief, action = restart(start, belief, action, first)
+        belief, action = select(first, (start, jnp.zeros_like(action)), (belief, action))
         key_prior, key_posterior = jax.random.split(key)
         prior = rssm.predict(params, belief, action, key_prior)
         posterior = rssm.correct(params, prior, projected, key_posterior)
@@ -184,21 +185,3 @@ def observe(
 
     given = projected, actions, first, jax.random.split(key, len(actions))
     return jax.lax.scan(step, start, given)[1]
-
-
-def restart(
-    start: Belief, belief: Belief, action: Float[Array, "B A"], first: Bool[Array, "B"]
-) -> tuple[Belief, Array]:
-    """Belief and last action, forgotten where an episode begins."""
-    forget = lambda new, old: jnp.where(first.reshape(-1, *(1,) * (old.ndim - 1)), new, old)  # noqa: E731
-    return jax.tree.map(forget, start, belief), forget(jnp.zeros_like(action), action)
-
-
-def imagine(rssm: RSSM, params: PyTree, belief: Belief, actions: Float[Array, "H B A"], key: Array) -> Belief:
-    """Beliefs [H B ...] after each of `actions`, with nothing observed."""
-
-    def step(belief: Belief, given: tuple[Array, Array]) -> tuple[Belief, Belief]:
-        belief = rssm.predict(params, belief, *given)
-        return belief, belief
-
-    return jax.lax.scan(step, belief, (actions, jax.random.split(key, len(actions))))[1]
