@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
+from imaginax.envs.wrappers import strip_weak_types
 from imaginax.types import Metrics, Stage, System, SystemState, TimeStep
 
 
@@ -135,3 +136,8 @@ def remember(
         env=env,
         timestep=timestep,
     )
+
+
+def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:
+    """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
+    return lambda keys: strip_weak_types(jax.vmap(system.init)(keys))
