@@ -22,7 +22,7 @@ from peers import reported
 
 from imaginax import envs
 from imaginax.learning.ensemble import make_fit
-from imaginax.models.ensemble.model import input_size
+from imaginax.models.targets import input_size
 from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.run_directory import write_json
@@ -56,7 +56,7 @@ def plan(config: pets_presets.PetsConfig) -> Program:
     """One decision: every candidate, particle, step and iteration."""
     system = pets.make(config)
     state = jax.jit(system.init)(jax.random.key(0))
-    arguments = (state.learner, state.carry, state.timestep, state.key)
+    arguments = (system.params_of(state.learner), state.carry, state.timestep, state.key)
     program = compiled(system.act, *arguments)
     planner = config.planner
     passes = planner.population * config.model.particles * planner.horizon * planner.iterations

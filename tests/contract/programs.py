@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax.runtime import export
-from imaginax.runtime.driver import first_state
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.loop import first_state, make_chunk
 from imaginax.types import System
 from tests.contract import compare
 
@@ -81,8 +80,9 @@ def exports(system: System) -> dict[str, int]:
             made = export.export(name, function, shapes, platform)
             sizes[platform] += len(made.data)
             if platform == "cpu":
-                is_act = name == "act"
-                arguments = (state.learner, state.carry, state.timestep, state.key) if is_act else (state, 0)
+                params = system.params_of(state.learner)
+                acting = (params, state.carry, state.timestep, state.key)
+                arguments = acting if name == "act" else (state, 0)
                 _check_reloaded(name, function, _like(arguments, shapes), made.data)
     assert all(sizes.values()), sizes
     return sizes

@@ -7,7 +7,7 @@ a `privileged` environment, whose observation is its state, or a learned model t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -106,9 +106,8 @@ def make_player(
     env: Environment,
     *,
     simulations: int | None = None,
-    params_of: Callable[[Any], Any] = lambda params: params,
 ) -> Player:
-    """A side that makes the move its search prefers, without noise.
+    """A side that makes the move its search prefers, without noise; its params are the model's.
 
     Args:
         name: name of the player.
@@ -116,7 +115,6 @@ def make_player(
         config: how to search.
         env: one `privileged` game.
         simulations: simulations for one move, if not as in `config`.
-        params_of: player's parameters -> the model's.
     """
     if simulations is not None:
         config = config.with_simulations(simulations)
@@ -124,10 +122,9 @@ def make_player(
 
     def move(params, memory: PyTree, timestep: TimeStep, key: Array):
         key_encode, key_search = jax.random.split(key)
-        own = params_of(params)
         memory = search.reset(memory, timestep.first)
-        belief = model.encode(own, timestep.observation, key_encode)
-        found, memory = search.run(own, belief, memory, key_search, timestep.legal, explore=False)
+        belief = model.encode(params, timestep.observation, key_encode)
+        found, memory = search.run(params, belief, memory, key_search, timestep.legal, explore=False)
         return found.action, memory, SearchSummary(found.policy, found.value, found.line)
 
     return Player(name, search.init, move, search.advance)

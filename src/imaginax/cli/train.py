@@ -101,7 +101,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     if options.help:
         print(f"\n{entry.name}: {entry.summary}")
         print(f"presets: {', '.join(entry.presets)}; environments: {', '.join(entry.environments)}\n")
-        overrides = ["--help"]
+        overrides = [*overrides, "--help"]
     config = configs.parse(entry, preset, options.env, overrides)
     from imaginax.runtime import distributed
 
@@ -147,7 +147,7 @@ def _train(options: argparse.Namespace, system: Any, preset: str) -> int:
 
 def _as_folder(env: str) -> str:
     """The name of an environment without what means something in a path (`gym:ALE/Pong-v5`)."""
-    return "".join("-" if letter in ":/\\" else letter for letter in env)
+    return "".join("-" if letter in ":/\\?&=" else letter for letter in env)
 
 
 def _print_summary(summary: dict[str, Any], logdir: Path) -> None:

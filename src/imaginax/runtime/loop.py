@@ -3,7 +3,7 @@
 A chunk learns and then acts:
 
     if index % update_every == 0:   learner <- learn(learner, replay)   (updates times)
-    repeat env_steps times:         action  <- act(learner, timestep)
+    repeat env_steps times:         action  <- act(params_of(learner), timestep)
                                     timestep <- environment.step(action)
                                     replay  <- add(record(...))
 
@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
+from imaginax.envs.wrappers import strip_weak_types
 from imaginax.types import Metrics, Stage, System, SystemState, TimeStep
 
 
@@ -111,7 +112,8 @@ def decide(system: System, stage: Stage, state: SystemState) -> tuple[SystemStat
     """The first half of an environment step: what to do in every environment."""
     key, key_act, key_env = jax.random.split(state.key, 3)
     act = stage.act or system.act
-    carry, action, extras = act(state.learner, state.carry, state.timestep, key_act)
+    params = system.params_of(state.learner)
+    carry, action, extras = act(params, state.carry, state.timestep, key_act)
     return state._replace(carry=carry, key=key), Decision(action, extras, key_env)
 
 
@@ -134,3 +136,8 @@ def remember(
         env=env,
         timestep=timestep,
     )
+
+
+def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:
+    """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
+    return lambda keys: strip_weak_types(jax.vmap(system.init)(keys))

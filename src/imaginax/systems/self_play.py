@@ -29,7 +29,7 @@ class Parts(NamedTuple):
         replay: window of games.
         learner: key -> learner whose params are the network's variables.
         step: (learner, what replay holds, key) -> (learner, metrics).
-        player: (simulations, player's parameters -> network's variables) -> player at full strength.
+        player: simulations for one move, None for those of the settings -> player at full strength.
     """
 
     env: Environment
@@ -37,7 +37,7 @@ class Parts(NamedTuple):
     replay: Replay
     learner: Callable[[Array], Learner]
     step: Callable[..., Any]
-    player: Callable[[int | None, Callable[[Any], Any]], Player]
+    player: Callable[[int | None], Player]
 
 
 def make_parts(name: str, config: SelfPlayConfig, *, random_symmetry: bool, augment: bool) -> Parts:
@@ -64,10 +64,8 @@ def make_parts(name: str, config: SelfPlayConfig, *, random_symmetry: bool, augm
         search_value=config.search_value,
     )
 
-    def player(simulations: int | None, params_of: Callable[[Any], Any]) -> Player:
-        return game_play.make_player(
-            name, model, config.search, env, simulations=simulations, params_of=params_of
-        )
+    def player(simulations: int | None = None) -> Player:
+        return game_play.make_player(name, model, config.search, env, simulations=simulations)
 
     return Parts(
         env=env,

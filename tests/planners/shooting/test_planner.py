@@ -15,14 +15,15 @@ from imaginax.acting.mpc import make_mpc
 from imaginax.envs.diagnostics import lqr_optimal_return
 from imaginax.envs.wrappers import privileged, training_environment
 from imaginax.learning.config import EnsembleFitConfig
-from imaginax.learning.ensemble import EnsembleLearner, make_fit
+from imaginax.learning.ensemble import init_learner, make_fit
 from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.models.ensemble.model import ensemble
 from imaginax.models.imagination import imagined_returns
 from imaginax.models.rules import rules
 from imaginax.planners.shooting import cem
 from imaginax.planners.shooting.config import ShootingConfig
-from imaginax.planners.shooting.planner import make_planner, shift
+from imaginax.planners.shooting.planner import make_planner
+from imaginax.planners.shooting.plans import shift
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.types import Box, ConfigError, EnvSpec, Prediction, Transition
 from tests.planners.worlds import SPACE, world
@@ -60,14 +61,14 @@ def learned(lqr):
     model = ensemble(lqr, config)
     optimiser, fit = make_fit(lqr, config, EnsembleFitConfig(epochs=60, learning_rate=3e-3))
     params = model.init(key)
-    learner, _ = jax.jit(fit)(EnsembleLearner(params, optimiser.init(params.network)), data, 1024, key)
+    learner, _ = jax.jit(fit)(init_learner(params, optimiser), data, 1024, key)
     return model, learner.params
 
 
 def share_of_optimum(env, model, params, config):
     """(return - that of doing nothing) / (optimum - that of doing nothing), the mean of 8 episodes."""
     planner = make_planner(env.spec, model, config)
-    act = make_mpc(model, planner, params_of=lambda learner: learner)
+    act = make_mpc(model, planner)
     idle = lambda learner, carry, timestep, key: (carry, jnp.zeros((8, 1)), {})  # noqa: E731
     key = jax.random.key(1)
     run = lambda act, start: run_episodes(env, act, start, params, key, episodes=8).returns  # noqa: E731
@@ -96,7 +97,7 @@ def test_plans_on_a_learned_model(lqr, learned, method):
 def test_random_shooting_finds_the_best_of_one_step_and_trusts_a_learned_model(lqr, learned):
     bandit = envs.make("diagnostic_bandit")
     planner = make_planner(bandit.spec, rules(bandit), ShootingConfig("random", horizon=1, population=300))
-    act = make_mpc(rules(bandit), planner, params_of=lambda learner: learner)
+    act = make_mpc(rules(bandit), planner)
     got = run_episodes(privileged(bandit), act, planner.init, (), jax.random.key(0), episodes=8).returns
     np.testing.assert_allclose(got, 1.0, atol=2e-3)
     model, params = learned
