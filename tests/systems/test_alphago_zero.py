@@ -119,7 +119,7 @@ def test_published_settings_are_of_go():
 class Side(NamedTuple):
     """What a gate reads of a learner."""
 
-    variables: Array
+    params: Array
 
 
 def first_or_last() -> Player:

@@ -25,6 +25,7 @@ from imaginax.types import (
     Params,
     Prediction,
     State,
+    Symmetries,
     WorldModel,
 )
 
@@ -78,20 +79,15 @@ def guided_rules(
     Raises:
         ConfigError: if `env` is not a board game, and needs to be one for lack of `inputs` or for symmetries.
     """
-    game, apply = env.game, jax.named_scope("network")(apply)
+    game = env.game
     if game is None and (inputs is None or random_symmetry):
         raise ConfigError(f"env {env.spec.name} is not a board game")
-    see = inputs or game.planes  # pyright: ignore[reportOptionalMemberAccess]
+    look = _look(
+        apply,
+        inputs or game.planes,  # pyright: ignore[reportOptionalMemberAccess]
+        game.symmetries if game and random_symmetry else None,
+    )
     compact, expand = (game.compact, game.expand) if game else (_same, _same)
-
-    def look(params: Params, states: PyTree, key: Array) -> Evaluation:
-        seen = jax.named_scope("rules")(jax.vmap(see))(states)
-        if game is None or not random_symmetry:
-            logits, value = apply(params, seen)
-            return Evaluation(value, logits)
-        maps = jax.random.randint(key, seen.shape[:1], 0, game.symmetries.actions.shape[0])
-        logits, value = apply(params, jax.vmap(game.symmetries.planes)(seen, maps))
-        return Evaluation(value, jnp.take_along_axis(logits, game.symmetries.actions[maps], axis=1))
 
     def encode(params: Params, observation: PyTree, key: Array) -> Belief:
         del params, key
@@ -118,6 +114,26 @@ def guided_rules(
 
     can = Capabilities(discrete=True, value=True, policy=True)
     return WorldModel(init, encode, observe, predict, _decode, _loss, can, evaluate)
+
+
+def _look(
+    apply: Callable[[Params, Array], tuple[Array, Array]],
+    inputs: Callable[[State], Array],
+    symmetries: Symmetries | None,
+) -> Callable[[Params, State, Array], Evaluation]:
+    """(params, states [B], key) -> the network's value and logits, under random symmetries if there are any."""
+    apply = jax.named_scope("network")(apply)
+
+    def look(params: Params, states: State, key: Array) -> Evaluation:
+        seen = jax.named_scope("rules")(jax.vmap(inputs))(states)
+        if symmetries is None:
+            logits, value = apply(params, seen)
+            return Evaluation(value, logits)
+        maps = jax.random.randint(key, seen.shape[:1], 0, symmetries.actions.shape[0])
+        logits, value = apply(params, jax.vmap(symmetries.planes)(seen, maps))
+        return Evaluation(value, jnp.take_along_axis(logits, symmetries.actions[maps], axis=1))
+
+    return look
 
 
 def _same(state: State) -> State:
