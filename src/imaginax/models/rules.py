@@ -82,11 +82,8 @@ def guided_rules(
     game = env.game
     if game is None and (inputs is None or random_symmetry):
         raise ConfigError(f"env {env.spec.name} is not a board game")
-    look = _look(
-        apply,
-        inputs or game.planes,  # pyright: ignore[reportOptionalMemberAccess]
-        game.symmetries if game and random_symmetry else None,
-    )
+    see = inputs or game.planes  # pyright: ignore[reportOptionalMemberAccess]
+    look = _look(apply, see, game.symmetries if game and random_symmetry else None)
     compact, expand = (game.compact, game.expand) if game else (_same, _same)
 
     def encode(params: Params, observation: PyTree, key: Array) -> Belief:
@@ -121,7 +118,7 @@ def _look(
     inputs: Callable[[State], Array],
     symmetries: Symmetries | None,
 ) -> Callable[[Params, State, Array], Evaluation]:
-    """(params, states [B], key) -> the network's value and logits, under random symmetries if there are any."""
+    """(params, states [B], key) -> the network's value and logits, under random symmetries if given."""
     apply = jax.named_scope("network")(apply)
 
     def look(params: Params, states: State, key: Array) -> Evaluation:
