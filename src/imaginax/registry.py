@@ -26,7 +26,7 @@ class SystemEntry(NamedTuple):
         presets: names of the presets, the default first. Every system has one named `tiny`: a run of seconds
             on a diagnostic environment whose optimum is known (`envs.diagnostics`).
         environments: environments it is known to run on, the default first.
-        make: config -> `imaginax.types.System`.
+        make: (config, environment or None for `config.env`) -> `imaginax.types.System`.
         reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
             system gets before it has learned, and below the optimum.
     """
@@ -37,7 +37,7 @@ class SystemEntry(NamedTuple):
     preset: Callable[[str, str | None], Any]
     presets: tuple[str, ...]
     environments: tuple[str, ...]
-    make: Callable[[Any], Any]
+    make: Callable[..., Any]
     reaches: float
 
 
@@ -45,9 +45,9 @@ def _load(name: str) -> SystemEntry:
     return importlib.import_module(f"imaginax.systems.presets.{name}").ENTRY
 
 
-def build(name: str, config: Any) -> Any:
-    """The system called `name`, made by its module."""
-    return importlib.import_module(f"imaginax.systems.{name}").make(config)
+def build(name: str, config: Any, env: Any = None) -> Any:
+    """The system called `name`, made by its module; `env` may stand for the environment of its config."""
+    return importlib.import_module(f"imaginax.systems.{name}").make(config, env)
 
 
 _NAMES = ("pets", "mpc", "gp_mpc", "pilco", "gpdm", "planet", "alphago_zero", "alphazero")
@@ -62,7 +62,7 @@ def entry(name: str) -> SystemEntry:
         ConfigError: for a name that is not registered.
     """
     if name not in SYSTEMS:
-        from imaginax.types import ConfigError
+        from imaginax.errors import ConfigError
 
         near = difflib.get_close_matches(name, SYSTEMS, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? " if near else ""

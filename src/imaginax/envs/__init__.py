@@ -10,10 +10,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from typing import TYPE_CHECKING
 
-from imaginax.types import ConfigError, Environment
+from imaginax.envs.control.tasks import TASKS
+from imaginax.envs.games.names import NAMES, is_game
+from imaginax.errors import ConfigError
 
-__all__ = ["make", "names"]
+if TYPE_CHECKING:
+    from imaginax.types import Environment
+
+__all__ = ["make", "names", "resolve"]
 
 # name -> (module, factory); imported only when asked for, since some need an optional dependency
 _FACTORIES = {
@@ -38,9 +44,7 @@ def names() -> tuple[str, ...]:
 
     Go and Hex exist in other sizes too, and Go with other komi: see `envs.games.names.parse`.
     """
-    from imaginax.envs import control, games
-
-    return (*_FACTORIES, *control.TASKS, *games.NAMES)
+    return (*_FACTORIES, *TASKS, *NAMES)
 
 
 def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> Environment:
@@ -56,19 +60,24 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
     Raises:
         ConfigError: for an unknown name, a limit or a repeat below 1, or a missing optional dependency.
     """
-    from imaginax.envs import control, games, wrappers
+    from imaginax.envs import wrappers
 
     if ":" in name:
         return _on_host(name, max_steps, action_repeat)
-    if games.is_game(name):
+    if is_game(name):
+        from imaginax.envs.games.environment import environment
+
         if action_repeat != 1:
             raise ConfigError(f"action_repeat of the game {name} must be 1, got {action_repeat}")
-        return games.environment(name, max_steps=max_steps)
-    raw = control.make(name) if name in control.TASKS else _raw(name)
-    return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)
+        return environment(name, max_steps=max_steps)
+    return wrappers.action_repeat(wrappers.time_limit(_raw(name), max_steps), action_repeat)
 
 
 def _raw(name: str) -> Environment:
+    if name in TASKS:
+        from imaginax.envs.control import suite
+
+        return suite.make(name)
     if name not in _FACTORIES:
         near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ";"
@@ -85,3 +94,31 @@ def _on_host(name: str, max_steps: int | None, action_repeat: int) -> Environmen
         known = ", ".join(f"{known}:" for known in gymnasium.PREFIXES)
         raise ConfigError(f"unknown prefix of environment {name!r}; known: {known}")
     return gymnasium.environment(name, max_steps=max_steps, action_repeat=action_repeat)
+
+
+def resolve(
+    env: Environment | None, name: str, *, max_steps: int | None = None, action_repeat: int = 1
+) -> Environment:
+    """The environment that a system is handed or, for None, the one called `name`.
+
+    Args:
+        env: one environment that does not reset itself, from anywhere.
+        name: as of `make`.
+        max_steps: as of `make`; None where a given environment is a board game or of the host.
+        action_repeat: as of `make`; 1 for these two.
+
+    Raises:
+        ConfigError: as `make`, or for a limit or a repeat that a given environment cannot be held to.
+    """
+    from imaginax.envs import wrappers
+
+    if env is None:
+        return make(name, max_steps=max_steps, action_repeat=action_repeat)
+    if env.host is None and env.game is None:
+        return wrappers.action_repeat(wrappers.time_limit(env, max_steps), action_repeat)
+    if max_steps not in (None, env.spec.max_steps) or action_repeat != 1:
+        raise ConfigError(
+            f"env {env.spec.name}, given as an object, ends its episodes itself and holds no actions: it"
+            f" cannot take a limit of {max_steps} steps or action_repeat {action_repeat}"
+        )
+    return env

@@ -23,16 +23,14 @@ from typing import Any
 import jax
 
 import imaginax
+from imaginax.errors import ConfigError, RunError
 from imaginax.runtime import config as configs
+from imaginax.runtime.loop import replay_ratio
 from imaginax.runtime.output import reason
-from imaginax.types import ConfigError, System
+from imaginax.types import System
 
 if sys.platform != "win32":
     import fcntl
-
-
-class RunError(RuntimeError):
-    """A run that cannot go on; its one-line message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +94,7 @@ def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> di
         "config": config | {field: found["path"] for field, found in inputs.items()},
         "inputs": inputs,
         "lengths": lengths(system.config),
+        "replay_ratio": replay_ratio(system),
         "versions": {
             "imaginax": imaginax.__version__,
             "jax": metadata.version("jax"),

@@ -41,7 +41,7 @@ from imaginax.numerics.sequential_vmap import sequential_vmap
 from imaginax.policies import controllers
 from imaginax.policies.controllers import Policy
 from imaginax.runtime.evaluation import run_episodes
-from imaginax.systems.presets.pilco import PILCOConfig, SearchConfig
+from imaginax.systems.presets.pilco import PILCOConfig, PolicySearchConfig
 from imaginax.types import Environment, System, SystemState, TimeStep
 
 _STARTS = 1024  # of which the distribution of starts is estimated
@@ -56,13 +56,13 @@ class Learner(NamedTuple):
     policy: Policy
 
 
-def make(config: PILCOConfig) -> System:
-    """The system of a configuration.
+def make(config: PILCOConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment has no Gaussian moments, or settings do not fit together.
     """
-    env = envs.make(config.env)
+    env = envs.resolve(env, config.env)
     task = gaussian_task(env)
     capacity = (config.trials + 1) * env.spec.max_steps
     vector = training_environment(env, 1)
@@ -117,7 +117,7 @@ def make(config: PILCOConfig) -> System:
 def _improve(
     task: GaussianTask,
     env: Environment,
-    config: SearchConfig,
+    config: PolicySearchConfig,
     posterior: gp.Posterior,
     last: Policy,
     drawn: Policy,
@@ -176,4 +176,4 @@ def _act(task: GaussianTask, policy: Policy, carry, timestep: TimeStep, key: Arr
     features = inputs(task, timestep.observation, nothing)
     wanted = jax.vmap(partial(controllers.preliminary, controllers.prepare(policy)))(features)
     wanted = jnp.where(jnp.isfinite(wanted), wanted, 0.0)  # an observation that is no number moves nothing
-    return carry, squash(wanted, task.space), {}
+    return carry, squash(wanted, task.space), ()

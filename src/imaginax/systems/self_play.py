@@ -13,7 +13,7 @@ from imaginax.envs.wrappers import privileged
 from imaginax.learning.policy_value import make_step, make_update, network_in_rules
 from imaginax.networks.residual import Network
 from imaginax.planners.compatibility import check_compatible
-from imaginax.planners.mcts.search import make_mcts
+from imaginax.planners.mcts.planner import make_mcts
 from imaginax.systems.presets.self_play import SelfPlayConfig
 from imaginax.types import Environment, Player, Replay, WorldModel
 
@@ -40,19 +40,22 @@ class Parts(NamedTuple):
     player: Callable[[int | None], Player]
 
 
-def make_parts(name: str, config: SelfPlayConfig, *, turn: bool, augment: bool) -> Parts:
+def make_parts(
+    name: str, config: SelfPlayConfig, env: Environment | None, *, turn: bool, augment: bool
+) -> Parts:
     """The parts of a system.
 
     Args:
         name: of the system.
         config: its settings.
+        env: the game; None for `config.env`.
         turn: show the network each position of a search under a random symmetry.
         augment: learn from each position under a random symmetry.
 
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    env = privileged(envs.make(config.env, max_steps=config.max_plies or None))
+    env = privileged(envs.resolve(env, config.env, max_steps=config.max_plies or None))
     network, model = network_in_rules(env, config.network, turn=turn)
     check_compatible(env, model, make_mcts(model, config.search, env))
     step = make_step(
