@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from imaginax import envs
+from imaginax.acting.exploration import act_randomly
 from imaginax.acting.mpc import make_mpc
 from imaginax.data.replay import item_replay
 from imaginax.envs.wrappers import training_environment
@@ -27,16 +28,16 @@ from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.shooting.planner import make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems.presets.pets import PetsConfig
-from imaginax.types import Box, ConfigError, Environment, Stage, System, SystemState, Transition
+from imaginax.types import ConfigError, Environment, Stage, System, SystemState, Transition
 
 
-def make(config: PetsConfig) -> System:
-    """The system of a configuration.
+def make(config: PetsConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment, the model and the planner do not fit together.
     """
-    env = envs.make(config.env, max_steps=config.trial_steps or None)
+    env = envs.resolve(env, config.env, max_steps=config.trial_steps or None)
     dynamics = make_dynamics(env, config.model, config.fit)
     model, planner = dynamics.model, make_planner(env.spec, dynamics.model, config.planner)
     check_compatible(env, model, planner)
@@ -80,14 +81,8 @@ def _schedule(config: PetsConfig, env: Environment) -> tuple[Stage, ...]:
     if steps % chunk:
         raise ConfigError(f"chunk_steps ({chunk}) must divide the steps of a trial ({steps})")
     per_trial = steps // chunk
-    space = env.spec.action
-    assert isinstance(space, Box)  # `ensemble` refuses other actions
 
-    def explore(params, carry, timestep, key):
-        shape = (timestep.first.shape[0], *space.shape)
-        return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high), {}
-
-    random = Stage("random", chunks=1, env_steps=steps, act=explore)
+    random = Stage("random", chunks=1, env_steps=steps, act=act_randomly(env.spec.action))
     control = Stage("control", config.trials * per_trial, chunk, updates=1, update_every=per_trial)
     return random, control
 

@@ -40,19 +40,22 @@ class Parts(NamedTuple):
     player: Callable[[int | None], Player]
 
 
-def make_parts(name: str, config: SelfPlayConfig, *, random_symmetry: bool, augment: bool) -> Parts:
+def make_parts(
+    name: str, config: SelfPlayConfig, env: Environment | None, *, random_symmetry: bool, augment: bool
+) -> Parts:
     """The parts of a system.
 
     Args:
         name: name of the system.
         config: settings of the system.
+        env: one game; None for `config.env`.
         random_symmetry: show the network each position of a search under a random symmetry.
         augment: learn from each position under a random symmetry.
 
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    env = privileged(envs.make(config.env, max_steps=config.max_plies or None))
+    env = privileged(envs.resolve(env, config.env, max_steps=config.max_plies or None))
     network, model = network_in_rules(env, config.network, random_symmetry=random_symmetry)
     check_compatible(env, model, make_mcts(model, config.search, env))
     step = make_step(
