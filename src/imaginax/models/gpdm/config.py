@@ -55,8 +55,8 @@ class GPDMFitConfig:
     """How a sweep goes.
 
     Attributes:
-        optimiser: "scg" as published, or "lbfgs" of optax with its zoom line search.
-        iterations: of the optimiser, between two updates of W.
+        optimiser: scaled conjugate gradients as published ("scg"), or "lbfgs", lower at equal cost.
+        iterations: iterations between two updates of W, of two gradients each.
     """
 
     optimiser: str = "scg"
