@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import sys
 from pathlib import Path
@@ -35,7 +36,8 @@ def test_the_page_works_from_top_to_bottom(folder, capsys):
         if name:
             (folder / name[1]).write_text(text)
         elif language == "python":
-            exec(compile(text, str(PAGE), "exec"), {"__name__": "page"})
+            (folder / "page.py").write_text(text)
+            runpy.run_path(str(folder / "page.py"))
             programs += 1
         elif language == "sh":
             for line in text.splitlines():
