@@ -236,10 +236,7 @@ class Evaluation(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a model says of one imagined step; None where it says nothing.
-
-    `value` and `policy` are of where the step led.
-    """
+    """An imagined step, None where the model says nothing; `value` and `policy` are of where it led."""
 
     reward: Float[Array, "*#B"]
     discount: Float[Array, "*#B"]
