@@ -35,22 +35,18 @@ class SystemEntry(NamedTuple):
     """What the command line knows of a system.
 
     Attributes:
-            name: the word after `imaginax train`.
-            summary: one line: what it is and which paper it comes from.
-            config: the frozen dataclass of its settings.
-            preset: (preset name, environment name or None for the preset's own) -> config.
-            presets: names of the presets, the default first. Every system has one named `tiny`: a run of seconds
-                on a diagnostic environment whose optimum is known (`envs.diagnostics`).
-            environments: environments it is known to run on, the default first.
-    <<<<<<< HEAD
-            make: config -> `imaginax.types.System`.
-            kinds: for each field whose settings are of several kinds (`--model gp`), what turns a preset into one
-                of that kind; the first is the preset's own.
-    =======
-            make: (config, environment or None for `config.env`) -> `imaginax.types.System`.
-    >>>>>>> contracts
-            reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
-                system gets before it has learned, and below the optimum.
+        name: the word after `imaginax train`.
+        summary: one line: what it is and which paper it comes from.
+        config: the frozen dataclass of its settings.
+        preset: (preset name, environment name or None for the preset's own) -> config.
+        presets: names of the presets, the default first. Every system has one named `tiny`: a run of seconds
+            on a diagnostic environment whose optimum is known (`envs.diagnostics`).
+        environments: environments it is known to run on, the default first.
+        make: (config, environment or None for `config.env`) -> `imaginax.types.System`.
+        kinds: for each field whose settings are of several kinds (`--model gp`), what turns a preset into one
+            of that kind; the first is the preset's own.
+        reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
+            system gets before it has learned, and below the optimum.
     """
 
     name: str

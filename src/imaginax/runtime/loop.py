@@ -20,11 +20,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-<<<<<<< HEAD
 from imaginax.envs.wrappers import strip_weak_types
-=======
 from imaginax.runtime.precision import precision
->>>>>>> contracts
 from imaginax.types import Metrics, Stage, System, SystemState, TimeStep
 
 

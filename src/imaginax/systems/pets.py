@@ -37,15 +37,9 @@ def make(config: PetsConfig, env: Environment | None = None) -> System:
     Raises:
         ConfigError: if the environment, the model and the planner do not fit together.
     """
-<<<<<<< HEAD
-    env = envs.make(config.env, max_steps=config.trial_steps or None)
+    env = envs.resolve(env, config.env, max_steps=config.trial_steps or None)
     dynamics = make_dynamics(env, config.model, config.fit)
     model, planner = dynamics.model, make_planner(env.spec, dynamics.model, config.planner)
-=======
-    env = envs.resolve(env, config.env, max_steps=config.trial_steps or None)
-    model = ensemble(env, config.model)
-    planner = make_planner(env.spec, model, config.planner)
->>>>>>> contracts
     check_compatible(env, model, planner)
     steps = env.spec.max_steps
     replay = item_replay(_example(env), (config.trials + 1) * steps, num_envs=1)
