@@ -201,10 +201,7 @@ class Transition(NamedTuple):
 
 
 class Trajectory(NamedTuple):
-    """A stretch of experience [T, ...]; `first[t]` says that an episode starts at t.
-
-    `belief` is what acting believed after each observation, where replay stores it.
-    """
+    """Experience [T, ...]; an episode starts where `first`; beliefs after observations, where stored."""
 
     observation: PyTree
     action: PyTree
@@ -239,10 +236,7 @@ class Evaluation(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a model says of one imagined step; None where it says nothing.
-
-    `value` and `policy` are of where the step led.
-    """
+    """An imagined step, None where the model says nothing; `value` and `policy` are of where it led."""
 
     reward: Float[Array, "*#B"]
     discount: Float[Array, "*#B"]
@@ -326,13 +320,15 @@ class Replay(NamedTuple):
 
     init: () -> replay state
     add:  (state, batch of items [N, ...]) -> state
-    data: state -> what is kept, as `learn` reads it; of `item_replay`, (items [capacity, ...], count [])
+    data: state -> all that is kept; of `item_replay`, (items [capacity, ...], count []), the oldest first
+    sample: (state, key) -> a batch to learn from; the state itself, where replay draws nothing
     lengthen: state of one of smaller capacity -> state
     """
 
     init: Callable[[], PyTree]
     add: Callable[[PyTree, PyTree], PyTree]
     data: Callable[[PyTree], Any]
+    sample: Callable[[PyTree, Array], Any] = lambda state, key: state
     lengthen: Callable[[PyTree], PyTree] = lambda state: state
 
 
