@@ -164,6 +164,7 @@ class Environment(NamedTuple):
 
     `reward(observation, action, next_observation)`, on the last axis, is the task's reward written on
     observations, where the task publishes it: planners with a learned model need it.
+    `terminated(observation)`, on the last axis: whether an episode that leads there has ended for good.
     `render(state)` gives a uint8 image [H, W, 3].
     `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
     `limits`: the `envs.limits.Limit` that observations must keep.
@@ -186,6 +187,7 @@ class Environment(NamedTuple):
     game: Game | None = None
     expected_reward: Callable[[Any, Array, Any], tuple[Array, Array]] | None = None
     limits: tuple[Any, ...] = ()
+    terminated: Callable[[Array], Array] | None = None
 
 
 class Transition(NamedTuple):
