@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
 from typing import Any, NamedTuple
@@ -43,6 +43,8 @@ class SystemEntry(NamedTuple):
             on a diagnostic environment whose optimum is known (`envs.diagnostics`).
         environments: environments it is known to run on, the default first.
         make: (config, environment or None for `config.env`) -> `imaginax.types.System`.
+        kinds: for each field whose settings are of several kinds (`--model gp`), what turns a preset into one
+            of that kind; the first is the preset's own.
         reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
             system gets before it has learned, and below the optimum.
     """
@@ -55,6 +57,7 @@ class SystemEntry(NamedTuple):
     environments: tuple[str, ...]
     make: Callable[..., Any]
     reaches: float
+    kinds: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {}
 
 
 def _load(name: str) -> SystemEntry:

@@ -18,8 +18,9 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
+from imaginax.envs.wrappers import strip_weak_types
 from imaginax.runtime.precision import precision
 from imaginax.types import Metrics, Stage, System, SystemState, TimeStep
 
@@ -155,3 +156,8 @@ def remember(
         env=env,
         timestep=timestep,
     )
+
+
+def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:
+    """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
+    return lambda keys: strip_weak_types(jax.vmap(system.init)(keys))
