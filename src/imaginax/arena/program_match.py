@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PyTree
 
 from imaginax.arena.go import board as goban
 from imaginax.arena.go import game as go_game
@@ -26,7 +26,7 @@ from imaginax.arena.programs import RESIGN, GameProgram
 from imaginax.envs.games import names
 from imaginax.envs.games.notation import format_move, parse_move
 from imaginax.envs.wrappers import privileged, vectorise
-from imaginax.types import ConfigError, Environment, Params, Player, PyTree, State, TimeStep
+from imaginax.types import ConfigError, Environment, Params, Player, State, TimeStep
 
 
 class ProgramMatch(NamedTuple):

@@ -84,10 +84,9 @@ def make(config: PlaNetConfig, env: Environment | None = None) -> System:
         return learner, metrics
 
     def evaluate(state: SystemState, key):
-        begin = partial(start, state.learner.params)
-        return run_episodes(
-            env, exploit, begin, state.learner.params, key, episodes=config.eval_episodes, vector=_vector
-        )
+        params, episodes = state.learner.params, config.eval_episodes
+        begin = partial(start, params)
+        return run_episodes(env, exploit, begin, params, key, episodes=episodes, vector=_vector)
 
     return System(
         name="planet",
