@@ -12,12 +12,12 @@ class ResignationConfig:
     """How games are given up.
 
     Attributes:
-        enabled: whether they are at all.
+        enabled: whether players resign.
         held_out: share of the games that are played to their end.
         wrong: the largest share of wrong resignations among those that would have happened.
-        memory: newest held-out games that are counted, in each of the places where games are played.
-        least: held-out games that have to be there before anybody resigns.
-        highest: values above it are never given up.
+        memory: newest held-out games that are counted, in each of the environments.
+        least: number of held-out games before anybody resigns.
+        highest: largest value at which a player may resign.
     """
 
     enabled: bool = True

@@ -12,10 +12,11 @@ class EvaluationConfig:
     """The match by which a system that plays games is evaluated.
 
     Attributes:
-        opponent: who is played against (`arena.opponents`).
-        games: half of them with each colour; with openings no more than two for each that the game has.
-        openings: moves at their start, drawn without replacement, the same for both colours.
-        simulations: of a move's search; 0 takes those of self-play.
+        opponent: player that is played against (`arena.opponents`).
+        games: number of games, half of them with each colour; with openings no more than two for each that
+            the game has.
+        openings: random moves at the start of a game, drawn without replacement, the same for both colours.
+        simulations: simulations of each search; 0 takes those of self-play.
     """
 
     opponent: str = "random"

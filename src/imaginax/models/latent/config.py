@@ -16,10 +16,11 @@ class RSSMConfig:
     """Sizes of a recurrent state-space model; the defaults are PlaNet's.
 
     Attributes:
-        kind: with both paths, or one of them alone.
-        deterministic: D, units of the deterministic state (rssm, gru).
-        stochastic: numbers, or choices, of the stochastic state.
-        classes: categories per choice; 0 makes the latents Gaussian.
+        kind: state with both paths (`rssm`), the stochastic one (`ssm`) or the deterministic one (`gru`)
+            alone.
+        deterministic: units D of the deterministic state (rssm, gru).
+        stochastic: size of the stochastic state: numbers, or choices where there are classes.
+        classes: categories of each choice; 0 makes the latents Gaussian.
         hidden: units of each hidden layer.
         min_std: least standard deviation of Gaussian distributions.
     """
@@ -52,15 +53,15 @@ class ObjectiveConfig:
     """Weights of the parts of the loss; the defaults are those of PlaNet's released agent.
 
     Attributes:
-        reward: of the reward's error.
-        divergence: of KL(posterior || prior).
-        free_nats: KL below this many nats per step is not penalised (divergence, prior, overshooting).
+        reward: weight of the reward's error.
+        divergence: weight of KL(posterior || prior).
+        free_nats: nats of KL a step below which nothing is penalised (divergence, prior, overshooting).
         prior: further weight of KL(stop_gradient(posterior) || prior), which draws the prior alone: with
             divergence (1 - alpha) beta and prior (2 alpha - 1) beta together are DreamerV2's balanced KL.
-        overshooting: beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
+        overshooting: weight beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
         distance: D, the largest of overshooting, or the longest in a sequence if that is less; 1 is the bound
             without overshooting.
-        standard: of KL(posterior || standard normal), the global prior; 0 leaves it out.
+        standard: weight of KL(posterior || standard normal), the global prior; 0 leaves it out.
     """
 
     reward: float = 10.0
@@ -88,8 +89,8 @@ class LatentModelConfig:
         depth: filters of the encoder's first layer.
         hidden: units of each hidden layer of the reward model, and of encoder and decoder where observations
             are no images.
-        bits: of an image's colours; the rest is noise.
-        backend: of the convolutions, see `networks.convolution`.
+        bits: bits of an image's colours that are kept; the rest is noise.
+        backend: implementation of the convolutions, see `networks.convolution`.
     """
 
     rssm: RSSMConfig = RSSMConfig()

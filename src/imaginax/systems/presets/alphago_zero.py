@@ -24,10 +24,10 @@ class AlphaGoZeroConfig(SelfPlayConfig):
     Attributes:
         gate_games: games between the new network and the best one, half of them with each colour; no more
             than two for each opening.
-        gate_share: share of their points that the new network has to exceed.
-        gate_openings: moves of their openings, drawn without replacement. Without openings the games differ
-            by the random symmetries of the search alone.
-        resignation: when games are given up.
+        gate_share: share of the points of these games that the new network has to exceed.
+        gate_openings: random moves at the start of these games, drawn without replacement. Without openings
+            the games differ by the random symmetries of the search alone.
+        resignation: rule by which games are given up.
     """
 
     gate_games: int = 64

@@ -24,7 +24,7 @@ class PetsConfig:
         chunk_steps: steps between two reports, a divisor of the trial; 0 reports once a trial.
         eval_episodes: episodes of the final evaluation.
         model: the dynamics model.
-        fit: its training.
+        fit: training of the dynamics model.
         planner: the controller.
     """
 

@@ -23,19 +23,19 @@ class SelfPlayConfig:
         warmup: chunks of self-play before the first update.
         chunks: chunks that begin with updates, after that.
         chunk_plies: moves of every game in a chunk.
-        updates: of the network, at the start of a chunk.
+        updates: updates of the network at the start of a chunk.
         batch_size: positions an update learns from, a multiple of `environments`.
-        window_games: the newest games that positions are drawn from.
+        window_games: number of newest games that positions are drawn from.
         window_plies: moves of each of the side-by-side games that memory has room for.
         search_value: weight in the value's target of what the search expected, beside the outcome of the
             game, which alone the papers take. It varies less between games that begin alike.
         sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
-        opening_plies: a game begins with 0 to so many random moves, to see more kinds of positions; the
+        opening_plies: most random moves at the start of a game, to see more kinds of positions; the
             papers have none.
-        evaluation: the match at the end.
-        search: of the moves.
-        network: policy and value.
-        optimiser: of the network.
+        evaluation: match at the end.
+        search: search for the moves.
+        network: policy and value network.
+        optimiser: optimiser of the network.
     """
 
     lengths: ClassVar[tuple[str, ...]] = ("chunks",)
