@@ -109,7 +109,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
         print(f"\n{entry.name}: {entry.summary}")
         print(f"environments: {', '.join(entry.environments)}\npresets, the default first:")
         print("\n".join(f"  {name:<8}{_PRESETS.get(name, '')}".rstrip() for name in entry.presets) + "\n")
-        overrides = ["--help"]
+        overrides = [*overrides, "--help"]
     config = configs.parse(entry, preset, options.env, overrides)
     from imaginax.runtime import distributed
 
