@@ -104,7 +104,8 @@ class Player(NamedTuple):
 
     init:    batch size -> memory
     move:    (params, memory, time step of the `privileged` game [B], key)
-             -> (action [B], memory, SearchSummary); a system's player takes what the system's `act` takes, `System.params_of(learner)`
+             -> (action [B], memory, SearchSummary); a system's player takes
+             what the system's `act` takes, `System.params_of(learner)`
     observe: (memory, action [B]) -> memory; told of every action of both sides, its own included
     """
 
