@@ -76,9 +76,8 @@ def pytest_runtest_teardown(item, nextitem):
         if "jax" in sys.modules:
             sys.modules["jax"].clear_caches()
     if CONTRACT in item.nodeid:
-        item.user_properties.append(
-            ("cost", (_scope(item.nodeid).rstrip("]"), _core_seconds() - item.stash[BEGAN]))
-        )
+        took = _core_seconds() - item.stash[BEGAN]
+        item.user_properties.append(("cost", (_scope(item.nodeid).rstrip("]"), took)))
     return done
 
 
