@@ -70,7 +70,7 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
-    """Keeps the core-seconds of a test of a system; compiled programs go with the last test that needs them."""
+    """Counts the core-seconds of a test of a system; compiled programs go with the last test of a module."""
     done = yield
     if nextitem is None or _scope(nextitem.nodeid) != _scope(item.nodeid):
         if "jax" in sys.modules:
