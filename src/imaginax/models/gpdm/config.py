@@ -57,8 +57,8 @@ class GPDMFitConfig:
     """How a sweep goes.
 
     Attributes:
-        optimiser: minimiser, "scg" as published or "lbfgs" of optax with its zoom line search.
-        iterations: iterations of the optimiser between two updates of W.
+        optimiser: scaled conjugate gradients as published ("scg"), or "lbfgs", lower at equal cost.
+        iterations: iterations between two updates of W, of two gradients each.
     """
 
     optimiser: Literal["scg", "lbfgs"] = "scg"
