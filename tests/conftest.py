@@ -70,15 +70,14 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
-    """Keeps the core-seconds of a test of a system; lets compiled programs go with their last test."""
+    """Counts the core-seconds of a test of a system; compiled programs go with a module."""
     done = yield
     if nextitem is None or _scope(nextitem.nodeid) != _scope(item.nodeid):
         if "jax" in sys.modules:
             sys.modules["jax"].clear_caches()
     if CONTRACT in item.nodeid:
-        item.user_properties.append(
-            ("cost", (_scope(item.nodeid).rstrip("]"), _core_seconds() - item.stash[BEGAN]))
-        )
+        took = _core_seconds() - item.stash[BEGAN]
+        item.user_properties.append(("cost", (_scope(item.nodeid).rstrip("]"), took)))
     return done
 
 
