@@ -32,6 +32,10 @@ _FACTORIES = {
     "diagnostic_chain": ("diagnostics", "chain"),
 }
 
+MINATAR = tuple(
+    f"minatar_{game}" for game in ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
+)
+
 
 def names() -> tuple[str, ...]:
     """Every name that `make` knows, besides those with a prefix: gym:, atari: and dmc:.
@@ -40,7 +44,7 @@ def names() -> tuple[str, ...]:
     """
     from imaginax.envs import control, games
 
-    return (*_FACTORIES, *control.TASKS, *games.NAMES)
+    return (*_FACTORIES, *MINATAR, *control.TASKS, *games.NAMES)
 
 
 def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> Environment:
@@ -69,6 +73,10 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
 
 
 def _raw(name: str) -> Environment:
+    if name in MINATAR:
+        from imaginax.envs.minatar import minatar
+
+        return minatar(name.removeprefix("minatar_"))
     if name not in _FACTORIES:
         near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ";"
