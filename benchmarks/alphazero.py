@@ -46,7 +46,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
 LEARNS = np.int32(0)  # index of a chunk that does
 SCOPES = (  # of the source, which a profile tells apart
     *("learn", "act", "environment", "replay"),
-    *("sample", "network", "optimiser", "select", "expand", "rules", "grow", "back_up"),
+    *("sample", "network", "optimiser", "simulate", "expand", "rules", "backward"),
 )
 
 

@@ -23,7 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from imaginax.envs import control, wrappers
+from imaginax.envs import wrappers
+from imaginax.envs.control import suite
+from imaginax.envs.control.tasks import TASKS
 from imaginax.runtime.plotting import commit
 from imaginax.runtime.run_directory import write_json
 from imaginax.types import Environment
@@ -112,7 +114,7 @@ def lowering(env: Environment) -> dict[str, float]:
 def measure(name: str, worlds: list[int], steps: int) -> dict[str, Any]:
     """Everything about one task."""
     start = time.perf_counter()
-    env = control.make(name)
+    env = suite.make(name)
     found: dict[str, Any] = {"make_s": time.perf_counter() - start, "errors": errors(env, name)}
     found[f"bare_{worlds[0]}"] = speed(wrappers.vectorise(env, worlds[0]), worlds[0], steps)
     for count in worlds:
@@ -152,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=control.TASKS, default=list(control.TASKS))
+    parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--worlds", nargs="+", type=int, default=[8, 64])
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--dry", action="store_true", help="write nothing")

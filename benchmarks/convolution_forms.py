@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from imaginax.networks.convolution import Backend, convolve
+from imaginax.networks.config import Backend
+from imaginax.networks.convolution import convolve
 from imaginax.runtime.bench import matrix_product
 
 BOARDS = ((64, 6, 7), (64, 9, 9), (128, 9, 9), (16, 16, 16))  # channels, height, width; an image last

@@ -26,8 +26,10 @@ import jax
 import jax.numpy as jnp
 
 from imaginax import envs
+from imaginax.acting import filtering
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import unit_actions
+from imaginax.learning.learner import gradient_step, init_learner
 from imaginax.models.latent.model import latent_model
 from imaginax.planners.shooting.planner import make_planner
 from imaginax.runtime import bench
@@ -85,15 +87,17 @@ def update(config: planet_presets.PlaNetConfig, batch: int, sequence: int) -> Pr
     env, model = _model(config)
     optimiser = planet.make_optimiser(config)
     params = jax.jit(model.init)(jax.random.key(0))
-    learner = planet.Learner(params, optimiser.init(params), jnp.zeros((), jnp.int32))
+    learner = init_learner(params, optimiser)
     shape = (batch, sequence, *env.spec.observation.shape)
     images = jax.random.randint(jax.random.key(1), shape, 0, 256).astype(jnp.uint8)
     ones = jnp.ones((batch, sequence))
     data = Trajectory(images, jnp.ones((batch, sequence, *env.spec.action.shape)), ones, ones, ones < 0)
-    descend = planet.make_descent(model, optimiser)
+
+    def update(learner, data, key):
+        return gradient_step(model.loss, optimiser, learner, data, key)[:2]
 
     def learn(learner, data, key):
-        return jax.lax.scan(lambda now, key: descend(now, data, key), learner, jax.random.split(key, UPDATES))
+        return jax.lax.scan(lambda now, key: update(now, data, key), learner, jax.random.split(key, UPDATES))
 
     request = {"what": "update", "batch": batch, "sequence": sequence}
     return _program(learn, learner, data, jax.random.key(2), units=UPDATES, request=request)
@@ -104,7 +108,7 @@ def plan(config: planet_presets.PlaNetConfig) -> Program:
     env, model = _model(config)
     planner = make_planner(env.spec, model, config.planner)
     params = jax.jit(model.init)(jax.random.key(0))
-    belief = planet.start_carry(env, model, planner, params, 1).belief
+    belief = filtering.start(model, env.spec, filtering.by_planning(planner), params, 1).belief
 
     def decide(params, belief, key):
         return planner.plan(params, belief, planner.init(1), key, None)[0]

@@ -65,7 +65,8 @@ def make_model(task: Task) -> tuple[Any, Any, Any]:
 
     from imaginax import envs
     from imaginax.models.rules import guided_rules
-    from imaginax.networks.residual import NetworkConfig, make_network
+    from imaginax.networks.config import NetworkConfig
+    from imaginax.networks.residual import make_network
 
     key = jax.random.key(0)
     if task.network is None:
@@ -135,11 +136,11 @@ def prepared(task: Task) -> Callable[[], Any]:
     import jax
 
     from imaginax.planners.mcts.config import SearchConfig
-    from imaginax.planners.mcts.search import make_search
+    from imaginax.planners.mcts.planner import make_tree_search
     from imaginax.runtime.compilation import compiled
 
     model, params, belief = make_model(task)
-    search = make_search(model, SearchConfig("puct", simulations=task.simulations))
+    search = make_tree_search(model, SearchConfig("puct", simulations=task.simulations))
 
     def run(params: Any, belief: Any, key: Any) -> Any:
         found, _ = search.run(params, belief, search.init(task.batch), key, None, explore=False)

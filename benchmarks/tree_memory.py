@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import mctx
 
 from imaginax import envs
-from imaginax.envs import games
+from imaginax.envs.games import names
 from imaginax.types import Environment
 
 BATCH, SIMULATIONS, REPEATS, SEARCHES = 64, 32, 5, 3
@@ -91,7 +91,7 @@ def main() -> None:
     """Both tables."""
     chosen = sys.argv[1:]
     print(f"{'bytes of':<16}{'state':>8}{'compact':>8}{'planes':>10}{'packed':>8}")
-    for name in chosen or games.NAMES:
+    for name in chosen or names.NAMES:
         report_bytes(name)
     for name in chosen or SEARCHED:
         report_speed(name)

@@ -78,9 +78,9 @@ gallery.picture("docs/pets_cartpole.gif", "imaginax train pets")
 
 # %%
 if RUN:
-    from imaginax.learning.ensemble import FitConfig
-    from imaginax.models.ensemble.model import EnsembleConfig
-    from imaginax.planners.shooting.planner import ShootingConfig
+    from imaginax.learning.config import EnsembleFitConfig
+    from imaginax.models.ensemble.config import EnsembleConfig
+    from imaginax.planners.shooting.config import ShootingConfig
     from imaginax.runtime.run import train
     from imaginax.systems import pets
     from imaginax.systems.presets import pets as pets_presets
@@ -89,7 +89,7 @@ if RUN:
         trials=2,
         trial_steps=40,
         model=EnsembleConfig(hidden=(32, 32), weight_decay=(0.0, 0.0, 0.0), particles=5),
-        fit=FitConfig(epochs=10),
+        fit=EnsembleFitConfig(epochs=10),
         planner=ShootingConfig(horizon=10, population=40, elites=5, iterations=2),
     )
     summary = train(pets.make(smoke), logdir=gallery.scratch / "run")

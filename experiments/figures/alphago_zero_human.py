@@ -24,6 +24,7 @@ from imaginax.arena import ladder
 from imaginax.arena.opponents import make_opponent
 from imaginax.data import go_games
 from imaginax.learning import imitation, policy_value
+from imaginax.learning.config import OptimiserConfig
 from imaginax.runtime import playback, plotting, run
 from imaginax.systems.alphago_zero import BestPlayer
 
@@ -88,7 +89,7 @@ def _game(env):
 def _taught(env, network, positions: go_games.Positions, look) -> tuple[Any, list[dict[str, float]]]:
     """Variables of the network that learns from people's games, and its foresight on the way."""
     rates = (2e-3, 5e-4, 1e-4)
-    config = policy_value.OptimiserConfig("adam", rates, (UPDATES // 2, UPDATES * 3 // 4))
+    config = OptimiserConfig("adam", rates, (UPDATES // 2, UPDATES * 3 // 4))
     update = policy_value.make_update(network, config, _game(env))
     step = imitation.make_step(update, _game(env), BATCH)
 

@@ -24,6 +24,7 @@ from imaginax.arena import ladder
 from imaginax.data import go_games
 from imaginax.envs.wrappers import privileged
 from imaginax.learning import imitation, policy_value
+from imaginax.learning.config import OptimiserConfig
 from imaginax.runtime import playback, plotting
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def measure(path: str) -> None:
 
 def _taught(env, network, plies, config):
     """A learner after `UPDATES` updates from the window, and its losses at the end."""
-    optimiser = policy_value.OptimiserConfig("adam", (2e-3, 5e-4, 1e-4), (UPDATES // 2, UPDATES * 3 // 4))
+    optimiser = OptimiserConfig("adam", (2e-3, 5e-4, 1e-4), (UPDATES // 2, UPDATES * 3 // 4))
     step = policy_value.make_step(
         env,
         policy_value.make_update(network, optimiser, env.game),

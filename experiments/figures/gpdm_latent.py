@@ -21,8 +21,9 @@ import numpy as np
 
 from imaginax.models.gpdm import fit as gpdm_fit
 from imaginax.models.gpdm import model, sampling
-from imaginax.models.gpdm.data import GPDMConfig, MotionData, motion_data
-from imaginax.numerics.hmc import HMCConfig
+from imaginax.models.gpdm.config import GPDMConfig, GPDMFitConfig
+from imaginax.models.gpdm.data import MotionData, motion_data
+from imaginax.numerics.config import HMCConfig
 from imaginax.runtime import plotting
 from imaginax.runtime.run_directory import read_json, write_json
 from imaginax.systems import gpdm
@@ -79,7 +80,7 @@ def measure(motion: str) -> None:
 
 def _fit(kind: GPDMConfig, data: MotionData) -> tuple[model.GPDMParams, jax.Array]:
     def sweep(params: model.GPDMParams, _: None):
-        return gpdm_fit.sweep(kind, gpdm_fit.FitConfig(), params, data)
+        return gpdm_fit.sweep(kind, GPDMFitConfig(), params, data)
 
     run = jax.jit(lambda params: jax.lax.scan(sweep, params, length=SWEEPS))
     params, metrics = run(jax.jit(lambda: model.initialise(kind, data))())

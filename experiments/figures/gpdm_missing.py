@@ -25,7 +25,7 @@ import numpy as np
 
 from imaginax.data import mocap
 from imaginax.data.mocap import gaps
-from imaginax.models.gpdm.data import GPDMConfig
+from imaginax.models.gpdm.config import GPDMConfig
 from imaginax.runtime import plotting
 from imaginax.runtime.precision import precision
 from imaginax.runtime.run_directory import describe, read_json, write_json

@@ -17,8 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax.learning.ensemble import EnsembleLearner, FitConfig, make_fit
-from imaginax.models.ensemble.model import EnsembleConfig, ensemble, make_network, member_predictions
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.learning.ensemble import EnsembleLearner, make_fit
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.ensemble.model import ensemble, make_network, member_predictions
 from imaginax.runtime import plotting
 from imaginax.runtime.compilation import enable_cache
 from imaginax.runtime.run_directory import read_json, write_json
@@ -62,7 +64,7 @@ def predictions(kind: str, points: Transition, grid: np.ndarray) -> dict[str, li
     model = EnsembleConfig(
         kind=kind, hidden=(64, 64), weight_decay=(0.0,) * 3, propagation=propagation, particles=5
     )
-    optimiser, fit = make_fit(env, model, FitConfig(epochs=EPOCHS, learning_rate=3e-3))
+    optimiser, fit = make_fit(env, model, EnsembleFitConfig(epochs=EPOCHS, learning_rate=3e-3))
     params = ensemble(env, model).init(jax.random.key(1))
     learner = EnsembleLearner(params, optimiser.init(params.network))
     learner, _ = jax.jit(fit)(learner, points, ROWS, jax.random.key(2))

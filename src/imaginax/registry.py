@@ -62,7 +62,7 @@ def entry(name: str) -> SystemEntry:
         ConfigError: for a name that is not registered.
     """
     if name not in SYSTEMS:
-        from imaginax.types import ConfigError
+        from imaginax.errors import ConfigError
 
         near = difflib.get_close_matches(name, SYSTEMS, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? " if near else ""

@@ -21,14 +21,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, UInt
 
+from imaginax.errors import ConfigError
+
 State = PyTree
 Params = PyTree
 Belief = PyTree
 Metrics = dict[str, Array]
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot work; its one-line message names the field."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,7 +252,7 @@ class WorldModel(NamedTuple):
     observe: (params, belief, action, observation, key) -> belief
     predict: (params, belief, action [B, ...], key) -> (belief, Prediction)
     decode:  (params, belief) -> distribution over observations, or None
-    loss:    (params, data, key) -> (scalar, metrics)
+    loss:    (params, data, key) -> (scalar, metrics, beliefs it inferred, [B T ...], or None)
     evaluate: (params, belief, key) -> Evaluation, of a model that offers value and policy
 
     Between two players who move in turn a prediction's reward is that of the player who moved, its value
@@ -266,7 +264,7 @@ class WorldModel(NamedTuple):
     observe: Callable[[Params, Belief, Array, PyTree, Array], Belief]
     predict: Callable[[Params, Belief, Array, Array], tuple[Belief, Prediction]]
     decode: Callable[[Params, Belief], Any]
-    loss: Callable[[Params, PyTree, Array], tuple[Array, Metrics]]
+    loss: Callable[[Params, PyTree, Array], tuple[Array, Metrics, Belief | None]]
     can: Capabilities
     evaluate: Callable[[Params, Belief, Array], Evaluation] | None = None
 

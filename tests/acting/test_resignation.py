@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax.acting import resignation
-from imaginax.acting.resignation import NEVER, ResignationConfig
+from imaginax.acting.config import ResignationConfig
+from imaginax.acting.resignation import NEVER
 from imaginax.types import TimeStep
 
 CONFIG = ResignationConfig(memory=64, least=50)

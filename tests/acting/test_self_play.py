@@ -11,7 +11,7 @@ from imaginax import envs
 from imaginax.acting.self_play import make_self_play
 from imaginax.envs.wrappers import privileged, training_environment
 from imaginax.models.rules import guided_rules
-from imaginax.planners.mcts.search import SearchConfig
+from imaginax.planners.mcts.config import SearchConfig
 
 GAMES, MOST, PLIES = 512, 3, 12
 FAVOURITE = jnp.asarray([2, 0, 1, 3, 4, 5, 6, 7, 8])  # the order in which the network likes moves

@@ -11,7 +11,7 @@ from imaginax.arena.go.session import GoSession
 from imaginax.arena.gtp import Gtp
 from imaginax.arena.opponents import make_opponent
 from imaginax.arena.uci import Uci
-from imaginax.envs.games import parse
+from imaginax.envs.games.names import parse
 from imaginax.runtime.compilation import enable_cache
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.arena.evaluation import EvaluationConfig, make_evaluation, run_match
+from imaginax.arena.config import EvaluationConfig
+from imaginax.arena.evaluation import make_evaluation, run_match
 from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
 from imaginax.types import ConfigError, SystemState

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.acting.resignation import ResignationConfig
-from imaginax.learning.policy_value import OptimiserConfig
-from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts.search import SearchConfig
+from imaginax.acting.config import ResignationConfig
+from imaginax.learning.config import OptimiserConfig
+from imaginax.networks.config import NetworkConfig
+from imaginax.planners.mcts.config import SearchConfig
 from imaginax.systems.alphago_zero import AlphaGoZeroConfig
 from imaginax.systems.presets import alphago_zero as alphago_zero_presets
 from tests.docs.tables import check_links, columns

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from imaginax import envs
-from imaginax.learning.policy_value import OptimiserConfig
-from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts.search import SearchConfig
+from imaginax.learning.config import OptimiserConfig
+from imaginax.networks.config import NetworkConfig
+from imaginax.planners.mcts.config import SearchConfig
 from imaginax.systems.alphazero import AlphaZeroConfig
 from imaginax.systems.presets import alphazero as alphazero_presets
 from tests.docs.tables import check_links, columns

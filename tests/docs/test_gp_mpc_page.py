@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.models.gp.fit import GPFitConfig
-from imaginax.planners.moment_matching import MomentPlannerConfig
+from imaginax.models.gp.config import GPFitConfig
+from imaginax.planners.config import MomentPlannerConfig
 from imaginax.systems.presets import gp_mpc as gp_mpc_presets
 from tests.docs.tables import check_links, columns
 

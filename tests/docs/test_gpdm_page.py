@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.models.gpdm.data import GPDMConfig
-from imaginax.models.gpdm.fit import FitConfig
-from imaginax.numerics.hmc import HMCConfig
+from imaginax.models.gpdm.config import GPDMConfig, GPDMFitConfig
+from imaginax.numerics.config import HMCConfig
 from imaginax.systems.presets import gpdm as gpdm_presets
 from tests.docs.tables import check_links, columns
 
@@ -29,7 +28,7 @@ def published_presets() -> dict[str, gpdm_presets.GPDMSystemConfig]:
             balanced=rows.pop("balanced") == "yes",
             kappa2=rows.pop("kappa squared"),
         ),
-        fit=FitConfig(
+        fit=GPDMFitConfig(
             optimiser=rows.pop("optimiser"),
             iterations=rows.pop("iterations between two updates of W"),
         ),

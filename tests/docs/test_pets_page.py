@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from imaginax import envs
-from imaginax.learning.ensemble import FitConfig
-from imaginax.models.ensemble.model import EnsembleConfig
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.systems.presets import pets as pets_presets
 from tests.docs.tables import check_links, columns, flat, table, value
 
@@ -42,7 +42,7 @@ def config_of(env: str, rows: dict[str, Any]) -> pets_presets.PetsConfig:
             propagation=rows.pop("propagation"),
             particles=rows.pop("particles"),
         ),
-        fit=FitConfig(
+        fit=EnsembleFitConfig(
             learning_rate=rows.pop("learning rate (Adam)"),
             batch_size=rows.pop("batch"),
             epochs=rows.pop("epochs a trial"),

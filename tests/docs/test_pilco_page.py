@@ -14,7 +14,7 @@ def published_presets() -> dict[str, pilco_presets.PILCOConfig]:
     """What the page says of preset `paper`; a row that is not read here is an error."""
     found = {}
     for env, rows in columns(PAGE.read_text(), "| PILCO | `gpmpc_cartpole`").items():
-        search = pilco_presets.SearchConfig(rows.pop("policy"), rows.pop("basis functions"))
+        search = pilco_presets.PolicySearchConfig(rows.pop("policy"), rows.pop("basis functions"))
         trials, inducing = rows.pop("trials after the random one"), rows.pop("inducing inputs")
         found[env] = pilco_presets.PILCOConfig(env=env, trials=trials, inducing=inducing, search=search)
         assert not rows

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imaginax.models.latent.model import LatentModelConfig
-from imaginax.models.latent.objective import ObjectiveConfig
-from imaginax.models.latent.rssm import RSSMConfig
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.systems.presets import planet as planet_presets
 from tests.docs.tables import check_links, columns, flat, table, value
 

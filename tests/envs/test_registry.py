@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.envs import control, games, wrappers
+from imaginax.envs import wrappers
+from imaginax.envs.control.tasks import TASKS
+from imaginax.envs.games import names
 from imaginax.types import ConfigError, Discrete
 
 ANALYTIC = [
     name
     for name in envs.names()
     if name.split("_")[-1] not in ("halfcheetah", "reacher", "pusher")
-    and name not in control.TASKS
-    and not games.is_game(name)
+    and name not in TASKS
+    and not names.is_game(name)
 ]
 
 
@@ -31,7 +33,7 @@ def test_unknown_name_is_one_line_with_near_matches_and_all_names():
 
 
 def test_games_are_listed_and_their_errors_name_the_field():
-    assert set(games.NAMES) <= set(envs.names())
+    assert set(names.NAMES) <= set(envs.names())
     with pytest.raises(ConfigError, match="unknown game 'go_9'; did you mean go_9x9"):
         envs.make("go_9")
     with pytest.raises(ConfigError, match="did you mean connect_four"):

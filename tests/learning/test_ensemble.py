@@ -7,9 +7,10 @@ import pytest
 
 from imaginax import envs
 from imaginax.learning import ensemble as ensemble_fit
-from imaginax.learning.ensemble import EnsembleLearner, FitConfig, dataset, fit_scaler, make_fit
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.learning.ensemble import EnsembleLearner, dataset, fit_scaler, make_fit
+from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.models.ensemble.model import (
-    EnsembleConfig,
     EnsembleParams,
     RegressionBatch,
     Scaler,
@@ -47,7 +48,7 @@ def test_learns_a_function_and_the_noise_around_it(bandit):
     """The noise level depends on the state: the log variance has to follow it (aleatoric uncertainty)."""
     deviation = lambda o: 0.1 + 0.2 * jnp.abs(o)  # noqa: E731
     data = transitions(2048, jax.random.key(1), deviation)
-    optimiser, fit = make_fit(bandit, MODEL, FitConfig(epochs=40, learning_rate=3e-3, holdout=0.1))
+    optimiser, fit = make_fit(bandit, MODEL, EnsembleFitConfig(epochs=40, learning_rate=3e-3, holdout=0.1))
     learner, metrics = jax.jit(fit)(learner_for(bandit, optimiser), data, 2048, jax.random.key(2))
     o = jnp.linspace(-0.9, 0.9, 13)[:, None]
     inputs = jnp.broadcast_to(jnp.concatenate([o, 0.4 * jnp.ones_like(o)], -1), (3, 13, 2))
@@ -61,7 +62,7 @@ def test_learns_a_function_and_the_noise_around_it(bandit):
 
 def test_only_the_filled_rows_count(bandit):
     """Whatever lies behind the first `count` rows changes nothing; the same program serves any count."""
-    optimiser, fit = make_fit(bandit, MODEL, FitConfig(epochs=2, holdout=0.2))
+    optimiser, fit = make_fit(bandit, MODEL, EnsembleFitConfig(epochs=2, holdout=0.2))
     fit = jax.jit(fit)
     start = learner_for(bandit, optimiser)
     full = transitions(100, jax.random.key(1))
@@ -136,7 +137,7 @@ def test_bootstraps_differ_between_members(bandit):
     )
     data = dataset(bandit, marked, 300, 0.0)
     counts, _ = ensemble_fit._run_epochs(
-        spy, 3, FitConfig(epochs=2), jnp.zeros((3, 300)), data, jax.random.key(7)
+        spy, 3, EnsembleFitConfig(epochs=2), jnp.zeros((3, 300)), data, jax.random.key(7)
     )
     seen = np.asarray(counts)
     assert (seen.sum(1) == 600).all() and (seen % 2 == 0).all()  # two passes over the same bootstrap
@@ -146,7 +147,7 @@ def test_bootstraps_differ_between_members(bandit):
 
 def test_first_step_of_adam_moves_each_weight_by_the_learning_rate(bandit):
     """Adam's first update is lr * sign(gradient): one batch shows that the optimiser is what is stated."""
-    optimiser, fit = make_fit(bandit, MODEL, FitConfig(epochs=1, learning_rate=1e-2))
+    optimiser, fit = make_fit(bandit, MODEL, EnsembleFitConfig(epochs=1, learning_rate=1e-2))
     start = learner_for(bandit, optimiser)
     learner, _ = fit(start, transitions(32, jax.random.key(0), 0.1), 32, jax.random.key(0))
     assert isinstance(learner.params, EnsembleParams) and isinstance(learner.params.scaler, Scaler)

@@ -12,7 +12,7 @@ import pytest
 from imaginax import envs
 from imaginax.learning.gp_trials import first_learner, fit
 from imaginax.models.gp import exact as gp
-from imaginax.models.gp.fit import GPFitConfig
+from imaginax.models.gp.config import GPFitConfig
 from imaginax.models.gp.gaussian_dynamics import gaussian_task
 
 CAPACITY, INDUCING = 36, 12

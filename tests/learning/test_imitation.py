@@ -10,7 +10,8 @@ import pytest
 from imaginax import envs
 from imaginax.data.go_games import Positions
 from imaginax.learning import imitation
-from imaginax.learning.policy_value import OptimiserConfig, init_learner, make_update
+from imaginax.learning.config import OptimiserConfig
+from imaginax.learning.policy_value import init_learner, make_update
 from imaginax.networks.residual import Network
 
 CELLS = 9

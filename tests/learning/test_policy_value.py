@@ -10,7 +10,8 @@ import pytest
 from imaginax import envs
 from imaginax.data.self_play import Batch
 from imaginax.envs.wrappers import privileged
-from imaginax.learning.policy_value import OptimiserConfig, init_learner, make_update, optimiser, turned
+from imaginax.learning.config import OptimiserConfig
+from imaginax.learning.policy_value import init_learner, make_update, optimiser, turned
 from imaginax.networks.residual import Network
 from imaginax.types import ConfigError
 

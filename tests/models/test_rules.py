@@ -83,7 +83,7 @@ def test_nothing_to_decode_and_nothing_to_learn():
     model = rules(make("pendulum"))
     params = model.init(jax.random.key(0))
     assert jax.tree.leaves(params) == [] and model.decode(params, ()) is None
-    loss, metrics = model.loss(params, (), jax.random.key(0))
+    loss, metrics, _ = model.loss(params, (), jax.random.key(0))
     assert loss == 0 and metrics == {}
 
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.networks.residual import NetworkConfig, make_network
+from imaginax.networks.config import NetworkConfig
+from imaginax.networks.residual import make_network
 from imaginax.types import ConfigError
 
 PLANES, ACTIONS = (3, 4, 2), 5

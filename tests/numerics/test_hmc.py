@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.numerics.hmc import HMCConfig, leapfrog, sample
+from imaginax.numerics.config import HMCConfig
+from imaginax.numerics.hmc import leapfrog, sample
 from imaginax.types import ConfigError
 
 COVARIANCE = np.array([[1.0, 0.6], [0.6, 0.8]])

@@ -7,16 +7,19 @@ import pytest
 from imaginax import envs
 from imaginax.envs.wrappers import privileged
 from imaginax.learning.gp_trials import first_learner
-from imaginax.models.ensemble.model import EnsembleConfig, ensemble
-from imaginax.models.gp.dynamics import GPConfig, gp_dynamics
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.ensemble.model import ensemble
+from imaginax.models.gp.config import GPConfig
+from imaginax.models.gp.dynamics import gp_dynamics
 from imaginax.models.gp.gaussian_dynamics import dynamics, gaussian_task, world_model
-from imaginax.models.latent.model import LatentModelConfig, latent_model
-from imaginax.models.latent.objective import ObjectiveConfig
-from imaginax.models.latent.rssm import RSSMConfig
+from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
+from imaginax.models.latent.model import latent_model
 from imaginax.models.rules import rules
 from imaginax.planners import moment_matching
 from imaginax.planners.compatibility import check_compatible
+from imaginax.planners.config import MomentPlannerConfig
 from imaginax.planners.shooting import planner as shooting
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.types import Capabilities, ConfigError, Environment, Planner, WorldModel
 
 
@@ -59,12 +62,12 @@ def latent(env: Environment) -> WorldModel:
 
 
 def moments(variant: str):
-    config = moment_matching.MomentPlannerConfig(variant=variant, horizon=3, evaluations=2, starts=2)
+    config = MomentPlannerConfig(variant=variant, horizon=3, evaluations=2, starts=2)
     return lambda env, model: moment_matching.make_planner(gaussian_task(env), model, config)
 
 
 def shoot(method: str):
-    config = shooting.ShootingConfig(method=method, horizon=3, population=8, elites=2, iterations=2)
+    config = ShootingConfig(method=method, horizon=3, population=8, elites=2, iterations=2)
     return lambda env, model: shooting.make_planner(env.spec, model, config)
 
 

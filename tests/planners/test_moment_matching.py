@@ -16,7 +16,8 @@ from imaginax.envs import diagnostics
 from imaginax.envs.limits import Limit
 from imaginax.models.gp.gaussian_dynamics import Feedback, gaussian_task
 from imaginax.numerics.gaussian import Gaussian, certain, pack, unpack
-from imaginax.planners.moment_matching import MomentPlannerConfig, make_planner, violations
+from imaginax.planners.config import MomentPlannerConfig
+from imaginax.planners.moment_matching import make_planner, violations
 from imaginax.types import Capabilities, ConfigError, Prediction, WorldModel
 
 NOISE = 0.01

@@ -32,7 +32,7 @@ def world(reward):
         observe=lambda params, belief, action, observation, key: observation,
         predict=predict,
         decode=lambda params, belief: None,
-        loss=lambda params, data, key: (jnp.zeros(()), {}),
+        loss=lambda params, data, key: (jnp.zeros(()), {}, None),
         can=Capabilities(continuous=True),
     )
 

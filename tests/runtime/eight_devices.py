@@ -13,7 +13,7 @@ import numpy as np
 
 from imaginax.numerics.sharding import shard_along
 from imaginax.planners.shooting import cem
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.runtime import distributed
 from imaginax.runtime.driver import CompiledDriver
 from imaginax.runtime.run import lane_keys

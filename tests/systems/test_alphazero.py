@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.arena.evaluation import EvaluationConfig
+from imaginax.arena.config import EvaluationConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import alphazero
 from imaginax.systems.presets import alphazero as alphazero_presets

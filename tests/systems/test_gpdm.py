@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.numerics.hmc import HMCConfig
+from imaginax.numerics.config import HMCConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.runtime.precision import precision
 from imaginax.systems import gpdm

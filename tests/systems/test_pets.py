@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.learning.ensemble import FitConfig
-from imaginax.models.ensemble.model import EnsembleConfig
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import pets
 from imaginax.systems.presets import pets as pets_presets
@@ -19,7 +19,7 @@ TINY = pets_presets.PetsConfig(
     env="diagnostic_lqr",
     trials=4,
     model=EnsembleConfig(members=2, particles=2, hidden=(32,), weight_decay=(0.0, 0.0)),
-    fit=FitConfig(epochs=5),
+    fit=EnsembleFitConfig(epochs=5),
     planner=ShootingConfig(horizon=10, population=100, elites=10, iterations=4),
 )
 
@@ -79,7 +79,7 @@ def test_the_plan_is_forgotten_between_trials(trained):
 
 def test_chunks_within_a_trial_change_nothing_but_the_reports():
     """One chunk of 20 steps, and four of 5: the same transitions."""
-    small = dataclasses.replace(TINY, trials=1, fit=FitConfig(epochs=2))
+    small = dataclasses.replace(TINY, trials=1, fit=EnsembleFitConfig(epochs=2))
     got = []
     for steps in (0, 5):
         system = pets.make(dataclasses.replace(small, chunk_steps=steps))

@@ -107,4 +107,4 @@ def test_of_several_searches_the_best_is_kept():
 )
 def test_impossible_settings_are_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=field):
-        pilco_presets.SearchConfig(**{field: value})
+        pilco_presets.PolicySearchConfig(**{field: value})

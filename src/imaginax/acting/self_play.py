@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
-from imaginax.planners.mcts.search import SearchConfig, make_search, sample_by_visits
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.planner import make_tree_search, sample_by_visits
 from imaginax.types import Environment, Player, Thought, TimeStep, WorldModel
 
 
@@ -52,7 +53,7 @@ def make_self_play(
     moves itself (Danihelka et al. 2022). With `opening_plies` a game begins with 0 to so many moves, their
     number and they themselves drawn uniformly; what is learned from their positions is what the search found.
     """
-    search = make_search(model, config, env)
+    search = make_tree_search(model, config, env)
 
     def init(games: int) -> SelfPlayCarry:
         zeros = jnp.zeros(games, jnp.int32)
@@ -60,7 +61,7 @@ def make_self_play(
 
     def act(params, carry: SelfPlayCarry, timestep: TimeStep, key: Array):
         key_encode, key_search, key_move, key_opening = jax.random.split(key, 4)
-        kept = search.forget(carry.search, timestep.first)
+        kept = search.reset(carry.search, timestep.first)
         ply = jnp.where(timestep.first, 0, carry.ply)
         played = carry.played + timestep.first
         belief = model.encode(params, timestep.observation, key_encode)
@@ -110,12 +111,12 @@ def make_player(
     """
     if simulations is not None:
         config = config.with_simulations(simulations)
-    search = make_search(model, config, env)
+    search = make_tree_search(model, config, env)
 
     def move(params, memory: PyTree, timestep: TimeStep, key: Array):
         key_encode, key_search = jax.random.split(key)
         own = params_of(params)
-        memory = search.forget(memory, timestep.first)
+        memory = search.reset(memory, timestep.first)
         belief = model.encode(own, timestep.observation, key_encode)
         found, memory = search.run(own, belief, memory, key_search, timestep.legal, explore=False)
         return found.action, memory, Thought(found.policy, found.value, found.line)

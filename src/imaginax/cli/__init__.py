@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from imaginax.cli import bench, evaluate, export, listing, match, play, plot, train
 from imaginax.cli.terminal import FORM, complain
+from imaginax.errors import ConfigError, RunError
 from imaginax.runtime import output
 
 __all__ = ["main"]
@@ -77,9 +78,6 @@ def _run(words: Sequence[str]) -> int:
 
 def _exit_code(error: Exception) -> int | None:
     """The code for a failure that one line explains; None for one that needs its traceback."""
-    from imaginax.runtime.run_directory import RunError
-    from imaginax.types import ConfigError
-
     if isinstance(error, ConfigError):
         return 2
     return 1 if isinstance(error, RunError) else None

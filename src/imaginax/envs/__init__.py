@@ -10,8 +10,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from typing import TYPE_CHECKING
 
-from imaginax.types import ConfigError, Environment
+from imaginax.envs.control.tasks import TASKS
+from imaginax.envs.games.names import NAMES, is_game
+from imaginax.errors import ConfigError
+
+if TYPE_CHECKING:
+    from imaginax.types import Environment
 
 __all__ = ["make", "names"]
 
@@ -32,19 +38,13 @@ _FACTORIES = {
     "diagnostic_chain": ("diagnostics", "chain"),
 }
 
-MINATAR = tuple(
-    f"minatar_{game}" for game in ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
-)
-
 
 def names() -> tuple[str, ...]:
     """Every name that `make` knows, besides those with a prefix: gym:, atari: and dmc:.
 
     Go and Hex exist in other sizes too, and Go with other komi: see `envs.games.names.parse`.
     """
-    from imaginax.envs import control, games
-
-    return (*_FACTORIES, *MINATAR, *control.TASKS, *games.NAMES)
+    return (*_FACTORIES, *TASKS, *NAMES)
 
 
 def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> Environment:
@@ -60,23 +60,24 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
     Raises:
         ConfigError: for an unknown name, a limit or a repeat below 1, or a missing optional dependency.
     """
-    from imaginax.envs import control, games, wrappers
+    from imaginax.envs import wrappers
 
     if ":" in name:
         return _on_host(name, max_steps, action_repeat)
-    if games.is_game(name):
+    if is_game(name):
+        from imaginax.envs.games.environment import environment
+
         if action_repeat != 1:
             raise ConfigError(f"action_repeat of the game {name} must be 1, got {action_repeat}")
-        return games.environment(name, max_steps=max_steps)
-    raw = control.make(name) if name in control.TASKS else _raw(name)
-    return wrappers.action_repeat(wrappers.time_limit(raw, max_steps), action_repeat)
+        return environment(name, max_steps=max_steps)
+    return wrappers.action_repeat(wrappers.time_limit(_raw(name), max_steps), action_repeat)
 
 
 def _raw(name: str) -> Environment:
-    if name in MINATAR:
-        from imaginax.envs.minatar import minatar
+    if name in TASKS:
+        from imaginax.envs.control import suite
 
-        return minatar(name.removeprefix("minatar_"))
+        return suite.make(name)
     if name not in _FACTORIES:
         near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ";"

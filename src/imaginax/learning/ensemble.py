@@ -7,7 +7,6 @@ value, so the same program serves a data set that grows.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,8 +15,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.models.ensemble.model import (
-    EnsembleConfig,
     EnsembleParams,
     RegressionBatch,
     Scaler,
@@ -26,35 +26,7 @@ from imaginax.models.ensemble.model import (
     make_network,
 )
 from imaginax.numerics.sharding import shard_along
-from imaginax.types import ConfigError, Environment, Metrics, Transition
-
-MOST = 1_000_000  # of each of these settings
-
-
-@dataclasses.dataclass(frozen=True)
-class FitConfig:
-    """How the model is trained.
-
-    Attributes:
-        learning_rate: of Adam.
-        batch_size: rows of each member's bootstrap in a step.
-        epochs: passes over the bootstraps in each fit.
-        holdout: fraction of rows never trained on, for the hold-out metrics; 0 as published.
-    """
-
-    learning_rate: float = 1e-3
-    batch_size: int = 32
-    epochs: int = 5
-    holdout: float = 0.0
-
-    def __post_init__(self):
-        if not 0.0 < self.learning_rate <= MOST:
-            raise ConfigError(f"fit.learning_rate must lie in (0, {MOST}], got {self.learning_rate}")
-        for name in ("batch_size", "epochs"):
-            if not 1 <= getattr(self, name) <= MOST:
-                raise ConfigError(f"fit.{name} must lie in [1, {MOST}], got {getattr(self, name)}")
-        if not 0.0 <= self.holdout < 1.0:
-            raise ConfigError(f"fit.holdout must lie in [0, 1), got {self.holdout}")
+from imaginax.types import Environment, Metrics, Transition
 
 
 class EnsembleLearner(NamedTuple):
@@ -82,7 +54,7 @@ LEAST_ROWS = 32  # of a batch on each of several devices: fewer cost less than a
 
 
 def make_fit(
-    env: Environment, model: EnsembleConfig, config: FitConfig
+    env: Environment, model: EnsembleConfig, config: EnsembleFitConfig
 ) -> tuple[optax.GradientTransformation, Fit]:
     """The optimiser, and `fit(learner, transitions [R, ...], count, key) -> (learner, metrics)`."""
     network = make_network(env, model)
@@ -144,7 +116,7 @@ def fit_scaler(inputs: Float[Array, "R F"], used: Bool[Array, "R"]) -> Scaler:
     return Scaler(origin + mean, jnp.where(std < 1e-12, 1.0, std))
 
 
-def _run_epochs(step, members: int, config: FitConfig, learner: PyTree, data: Dataset, key: Array):
+def _run_epochs(step, members: int, config: EnsembleFitConfig, learner: PyTree, data: Dataset, key: Array):
     """`config.epochs` passes over bootstraps, reshuffled for every member and pass."""
     key_bootstrap, key_epochs = jax.random.split(key)
     rows = len(data.train)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,7 +13,8 @@ from jaxtyping import Array, Int
 from imaginax.envs.limits import Limit, outside
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp import sparse as gp_sparse
-from imaginax.models.gp.fit import GPFitConfig, fit_hyperparameters, fit_sparse
+from imaginax.models.gp.config import GPFitConfig
+from imaginax.models.gp.fit import fit_hyperparameters, fit_sparse
 from imaginax.models.gp.gaussian_dynamics import GaussianTask, inputs
 from imaginax.numerics.sequential_vmap import sequential_vmap
 from imaginax.types import Box, ConfigError, Environment, Metrics, Stage, TimeStep, Transition
@@ -138,16 +139,3 @@ def schedule(trials: int, chunk_steps: int, env: Environment) -> tuple[Stage, ..
     per_trial = steps // chunk
     random = Stage("random", chunks=1, env_steps=steps, act=explore)
     return random, Stage("control", trials * per_trial, chunk, updates=1, update_every=per_trial)
-
-
-def published(presets: Mapping[str, Config], name: str, env: str) -> Config:
-    """The settings of an environment of the papers.
-
-    Raises:
-        ConfigError: for an environment that they did not use.
-    """
-    if env not in presets:
-        raise ConfigError(
-            f"preset {name} has settings for {', '.join(presets)}; for env {env} use preset laptop"
-        )
-    return presets[env]

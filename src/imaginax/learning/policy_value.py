@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,49 +13,13 @@ from jaxtyping import Array, Int, PyTree
 
 from imaginax.data.replay import Ring
 from imaginax.data.self_play import Batch, sample
+from imaginax.learning.config import OptimiserConfig
 from imaginax.models.rules import guided_rules
 from imaginax.networks.action_planes import action_planes
-from imaginax.networks.residual import Network, NetworkConfig, make_network
+from imaginax.networks.config import NetworkConfig
+from imaginax.networks.residual import Network, make_network
 from imaginax.objectives.policy_value import policy_value_loss, squared_norm
 from imaginax.types import ConfigError, Discrete, Environment, Game, Metrics, WorldModel
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimiserConfig:
-    """How the network's weights are updated.
-
-    Attributes:
-        kind: stochastic gradient descent with momentum, as published, or Adam.
-        rates: learning rates, each until the next boundary.
-        boundaries: numbers of updates after which the next rate holds, one fewer than rates.
-        momentum: of `sgd`.
-        weight_decay: c, the weight of |theta|^2 in the loss.
-        value_weight: of the value's squared error in the loss.
-    """
-
-    kind: Literal["sgd", "adam"] = "sgd"
-    rates: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
-    boundaries: tuple[int, ...] = (400_000, 600_000)
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    value_weight: float = 1.0
-
-    def __post_init__(self):
-        if not self.rates or not all(0 < rate < 1e3 for rate in self.rates):
-            raise ConfigError(f"optimiser.rates must be positive, got {self.rates}")
-        rising = all(a < b for a, b in zip((0, *self.boundaries), self.boundaries, strict=False))
-        if (
-            len(self.boundaries) != len(self.rates) - 1
-            or not rising
-            or max(self.boundaries, default=0) >= 2**31
-        ):
-            raise ConfigError(
-                f"optimiser.boundaries must be rising numbers of updates, one fewer than optimiser.rates"
-                f" ({len(self.rates)}), got {self.boundaries}"
-            )
-        for name, highest in (("momentum", 1.0), ("weight_decay", 1e3), ("value_weight", 1e3)):
-            if not 0 <= getattr(self, name) < highest:
-                raise ConfigError(f"optimiser.{name} must lie in [0, {highest:g}), got {getattr(self, name)}")
 
 
 class Learner(NamedTuple):

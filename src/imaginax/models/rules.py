@@ -133,6 +133,6 @@ def _decode(params: Params, belief: Belief) -> None:
     del params, belief
 
 
-def _loss(params: Params, data: PyTree, key: Array) -> tuple[Array, Metrics]:
+def _loss(params: Params, data: PyTree, key: Array) -> tuple[Array, Metrics, None]:
     del params, data, key
-    return jnp.zeros(()), {}
+    return jnp.zeros(()), {}, None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -20,7 +20,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-Backend = Literal["auto", "xla"]
+from imaginax.networks.config import Backend
+
 Padding = tuple[tuple[int, int], tuple[int, int]]  # zeros above and below, left and right
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")

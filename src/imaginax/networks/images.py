@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from imaginax.networks.convolution import Backend
+from imaginax.networks.config import Backend
 from imaginax.networks.strided import StridedConvolution, TransposedConvolution
 from imaginax.types import ConfigError
 

@@ -7,12 +7,11 @@ batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167) before each recti
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
 from itertools import accumulate
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -20,63 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
-from imaginax.networks.convolution import Backend, Convolution
+from imaginax.networks.config import NetworkConfig
+from imaginax.networks.convolution import Convolution
 from imaginax.types import ConfigError
 
 Variables = PyTree
 
-# Each block is traced and compiled on its own: thousands of them would take hours.
-_BOUNDS = {
-    "channels": (1, 100_000),
-    "blocks": (0, 200),
-    "policy_filters": (0, 100_000),
-    "value_filters": (1, 100_000),
-    "value_hidden": (1, 1_000_000),
-}
 _LAST = ("policy", "policy_planes", "value")  # layers without a rectifier after them
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkConfig:
-    """A policy and value network; the defaults are AlphaGo Zero's smaller one.
-
-    Attributes:
-        channels: filters of each convolution of the trunk.
-        blocks: after the first convolution, of two convolutions each.
-        kind: blocks with a connection around them, or without.
-        trunks: one for both heads, or one for each.
-        policy: `fc`, a dense layer over the board; or `conv`, AlphaZero's for chess and shogi, which gives a
-            logit to each kind of move from (or to) each square.
-        policy_filters: of the 1x1 convolution before the dense layer of `fc`; 0: as many as `channels`.
-        value_filters: of the 1x1 convolution of the value's head.
-        value_hidden: units of the dense layer of the value's head.
-        momentum: with which running statistics forget, in a training step.
-        epsilon: added to the variance.
-        dtype: of the computation; weights, statistics and outputs are float32.
-        backend: of the convolutions, see `networks.convolution`.
-    """
-
-    channels: int = 256
-    blocks: int = 19
-    kind: Literal["residual", "convolutional"] = "residual"
-    trunks: Literal["dual", "separate"] = "dual"
-    policy: Literal["fc", "conv"] = "fc"
-    policy_filters: int = 2
-    value_filters: int = 1
-    value_hidden: int = 256
-    momentum: float = 0.99
-    epsilon: float = 1e-5
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    backend: Backend = "auto"
-
-    def __post_init__(self):
-        for name, (least, most) in _BOUNDS.items():
-            if not least <= getattr(self, name) <= most:
-                raise ConfigError(f"network.{name} must lie in [{least}, {most}], got {getattr(self, name)}")
-        if not 0.0 <= self.momentum < 1.0:
-            raise ConfigError(f"network.momentum must lie in [0, 1), got {self.momentum}")
-        if not 0.0 < self.epsilon <= 1.0:
-            raise ConfigError(f"network.epsilon must lie in (0, 1], got {self.epsilon}")
 
 
 class Network(NamedTuple):

@@ -12,7 +12,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from imaginax.networks.convolution import Backend, convolve
+from imaginax.networks.config import Backend
+from imaginax.networks.convolution import convolve
 
 
 def convolve_down(

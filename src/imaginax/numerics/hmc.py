@@ -6,7 +6,6 @@ keeps the energy up to second order in its step, and is accepted by Metropolis' 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,33 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from imaginax.types import ConfigError
+from imaginax.numerics.config import HMCConfig
 
 Energy = Callable[[Array], Array]
-
-
-@dataclasses.dataclass(frozen=True)
-class HMCConfig:
-    """How draws are made; the defaults are those of the published trajectories.
-
-    Attributes:
-        draws: kept.
-        burn_in: draws before them.
-        leapfrog: steps of a trajectory.
-        step: size of a step.
-    """
-
-    draws: int = 60
-    burn_in: int = 20
-    leapfrog: int = 100
-    step: float = 0.01
-
-    def __post_init__(self):
-        for name, least in (("draws", 1), ("burn_in", 0), ("leapfrog", 1)):
-            if not least <= getattr(self, name) <= 1_000_000:
-                raise ConfigError(f"hmc.{name} must lie in [{least}, 1000000], got {getattr(self, name)}")
-        if not 0.0 < self.step <= 1e6:
-            raise ConfigError(f"hmc.step must lie in (0, 1e6], got {self.step}")
 
 
 class Chain(NamedTuple):

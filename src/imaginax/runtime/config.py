@@ -15,8 +15,8 @@ import typing
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from imaginax.errors import ConfigError
 from imaginax.registry import SystemEntry
-from imaginax.types import ConfigError
 
 _WIDE = 10_000  # columns, more than a complaint has letters
 

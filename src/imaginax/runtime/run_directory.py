@@ -23,16 +23,13 @@ from typing import Any
 import jax
 
 import imaginax
+from imaginax.errors import ConfigError, RunError
 from imaginax.runtime import config as configs
 from imaginax.runtime.output import reason
-from imaginax.types import ConfigError, System
+from imaginax.types import System
 
 if sys.platform != "win32":
     import fcntl
-
-
-class RunError(RuntimeError):
-    """A run that cannot go on; its one-line message says why."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ Algorithm 1 of the paper:
         for each of C updates:
             draw sequences, descend the bound of the latent model       -> models.latent.objective, rssm
         for each step of an episode:
-            update the belief by what is seen                           -> models.latent.model
+            update the belief by what is seen                           -> acting.filtering
             plan in latent space, add exploration noise                 -> planners.shooting.planet_cem
             act, repeating the action, and remember                     -> runtime.loop
 """
@@ -16,21 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array
 
 from imaginax import envs
-from imaginax.acting import mpc
+from imaginax.acting import filtering
+from imaginax.acting.exploration import Explore, act_randomly, gaussian_noise
 from imaginax.data.replay import ring_replay
 from imaginax.data.sequences import sample_sequences
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actions, vectorise
+from imaginax.learning.learner import Learner, gradient_step, init_learner
 from imaginax.models.latent.model import latent_model
-from imaginax.models.latent.rssm import Belief, restart
 from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.shooting.planner import make_planner
 from imaginax.runtime.evaluation import run_episodes
@@ -39,30 +39,12 @@ from imaginax.types import (
     Box,
     ConfigError,
     Environment,
-    Planner,
     Stage,
     System,
     SystemState,
     TimeStep,
     Trajectory,
-    WorldModel,
 )
-
-
-class Learner(NamedTuple):
-    """What learning carries: the model's parameters, their optimiser's state, and updates made."""
-
-    params: PyTree
-    optimiser: PyTree
-    updates: Int[Array, ""]
-
-
-class Carry(NamedTuple):
-    """What acting remembers: the belief, the action that was taken from it, and the planner's state."""
-
-    belief: Belief
-    action: Float[Array, "N A"]
-    plan: PyTree
 
 
 def make(config: PlaNetConfig) -> System:
@@ -83,23 +65,30 @@ def make(config: PlaNetConfig) -> System:
     _check_sequences(config, seeds * steps)
     optimiser = make_optimiser(config)
     vector = _vector(env, config.environments)
-    start = partial(start_carry, env, model, planner)
+    decide = filtering.by_planning(planner)
+    start = partial(filtering.start, model, env.spec, decide)
+    act = _of_learner(filtering.make_act(model, env.spec, decide, _noise(env, config.exploration)))
+    exploit = _of_learner(filtering.make_act(model, env.spec, decide))
 
     def init(key) -> SystemState:
         key, key_model, key_env = jax.random.split(key, 3)
-        params, zero = model.init(key_model), jnp.zeros((), jnp.int32)
+        learner = init_learner(model.init(key_model), optimiser)
         state, timestep = vector.init(key_env)
-        learner = Learner(params, optimiser.init(params), zero)
-        carry = start(params, config.environments)
-        return SystemState(learner, replay.init(), state, timestep, carry, key, zero)
+        carry = start(learner.params, config.environments)
+        return SystemState(learner, replay.init(), state, timestep, carry, key, jnp.zeros((), jnp.int32))
 
-    learn = make_learn(config, model, optimiser)
-    act = partial(make_act, env, model, planner)
+    def learn(learner: Learner, memory, key):
+        key_data, key_loss = jax.random.split(key)
+        data = sample_sequences(
+            replay.data(memory), key_data, batch=config.batch_size, length=config.sequence
+        )
+        learner, metrics, _ = gradient_step(model.loss, optimiser, learner, data, key_loss)
+        return learner, metrics
 
     def evaluate(state: SystemState, key):
         begin = partial(start, state.learner.params)
         return run_episodes(
-            env, act(0.0), begin, state.learner, key, episodes=config.eval_episodes, vector=_vector
+            env, exploit, begin, state.learner, key, episodes=config.eval_episodes, vector=_vector
         )
 
     return System(
@@ -108,117 +97,42 @@ def make(config: PlaNetConfig) -> System:
         environment=vector,
         replay=replay,
         init=init,
-        act=act(config.exploration),
-        learn=lambda learner, memory, key: learn(learner, replay.data(memory), key),
+        act=act,
+        learn=learn,
         record=_record,
         evaluate=evaluate,
-        exploit=act(0.0),
+        exploit=exploit,
         schedule=(
-            Stage("random", seeds, steps, act=_explore(env)),
+            Stage("random", seeds, steps, act=act_randomly(env.spec.action)),
             Stage("planning", rounds, steps, updates=config.updates),
         ),
     )
 
 
 def make_optimiser(config: PlaNetConfig) -> optax.GradientTransformation:
-    """Adam on gradients of bounded norm."""
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm), optax.adam(config.learning_rate, eps=config.adam_epsilon)
-    )
-
-
-def make_learn(
-    config: PlaNetConfig, model: WorldModel, optimiser: optax.GradientTransformation
-) -> Callable[..., tuple[Learner, dict[str, Array]]]:
-    """(learner, what replay holds, key) -> (learner, metrics): one update."""
-    descend = make_descent(model, optimiser, lr_decay(config))
-
-    def learn(learner: Learner, ring, key):
-        key_data, key_loss = jax.random.split(key)
-        data = sample_sequences(ring, key_data, batch=config.batch_size, length=config.sequence)
-        return descend(learner, data, key_loss)
-
-    return learn
-
-
-def lr_decay(config: PlaNetConfig) -> optax.Schedule | None:
-    """Updates made -> share of the learning rate; None where it stays the same."""
+    """Adam on gradients of bounded norm, with steps that shrink to 0 in the last updates (`lr_decay`)."""
+    adam = optax.adam(config.learning_rate, eps=config.adam_epsilon)
+    parts = [optax.clip_by_global_norm(config.clip_norm), adam]
     total = config.episodes // config.environments * config.updates
     length = round(config.lr_decay * total)
-    if not length:
-        return None
-    return optax.linear_schedule(1.0, 0.0, length, total - length)
+    if length:
+        share = optax.linear_schedule(1.0, 0.0, length, total - length)
+        parts.append(optax.scale_by_schedule(share))
+    return optax.chain(*parts)
 
 
-def make_descent(
-    model: WorldModel,
-    optimiser: optax.GradientTransformation,
-    share: optax.Schedule | None = None,
-) -> Callable[..., tuple[Learner, dict[str, Array]]]:
-    """(learner, sequences, key) -> (learner, metrics): one step down the gradient.
-
-    Args:
-        model: what learns.
-        optimiser: as `make_optimiser` makes it.
-        share: updates made -> share of its step that is taken; all of it by default.
-    """
-
-    def descend(learner: Learner, data: Trajectory, key):
-        gradient, metrics = jax.grad(model.loss, has_aux=True)(learner.params, data, key)
-        metrics = metrics | {"gradient_norm": optax.tree.norm(gradient)}
-        change, state = optimiser.update(gradient, learner.optimiser, learner.params)
-        if share:
-            change = optax.tree.scale(share(learner.updates), change)
-        return Learner(optax.apply_updates(learner.params, change), state, learner.updates + 1), metrics
-
-    return descend
+def _of_learner(act: Callable[..., tuple]) -> Callable[..., tuple]:
+    """`act` of the learner's parameters."""
+    return lambda learner, *rest: act(learner.params, *rest)
 
 
-def make_act(
-    env: Environment, model: WorldModel, planner: Planner, exploration: float
-) -> Callable[..., tuple]:
-    """Filter what is seen, plan, add noise; at the first step of an episode all is forgotten."""
-    space = env.spec.action
-    assert isinstance(space, Box)  # `latent_model` refuses other actions
-    std = exploration * (space.high - space.low) / 2
-
-    def act(learner: Learner, carry: Carry, timestep: TimeStep, key):
-        key_observe, key_plan, key_noise = jax.random.split(key, 3)
-        fresh = start_carry(env, model, planner, learner.params, len(timestep.first))
-        belief, action = restart(fresh.belief, carry.belief, carry.action, timestep.first)
-        belief = model.observe(learner.params, belief, action, timestep.observation, key_observe)
-        plan = mpc.restart(planner, carry.plan, timestep.first)
-        action, plan, found = planner.plan(learner.params, belief, plan, key_plan, timestep.legal)
-        noise = std * jax.random.normal(key_noise, action.shape, action.dtype)
-        action = jnp.clip(action + noise, space.low, space.high)
-        return Carry(belief, action, plan), action, {"plan_value": found.value}
-
-    return act
-
-
-def start_carry(env: Environment, model: WorldModel, planner: Planner, params: PyTree, batch: int) -> Carry:
-    """What acting remembers before the first step: nothing, in its shapes."""
-    observation = jax.ShapeDtypeStruct((batch, *env.spec.observation.shape), env.spec.observation.dtype)
-    shapes = jax.eval_shape(model.encode, params, observation, jax.random.key(0))
-    belief = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    return Carry(belief, jnp.zeros((batch, *env.spec.action.shape)), planner.init(batch))
+def _noise(env: Environment, exploration: float) -> Explore:
+    assert isinstance(env.spec.action, Box)  # `unit_actions` refuses other actions
+    return gaussian_noise(env.spec.action, exploration)
 
 
 def _vector(env: Environment, n: int) -> Environment:
     return vectorise(episode_statistics(env), n)
-
-
-def _explore(env: Environment) -> Callable[..., tuple]:
-    """Uniform actions; nothing is remembered, since the next stage begins with an episode."""
-    space = env.spec.action
-    assert isinstance(space, Box)
-
-    def act(learner, carry: Carry, timestep: TimeStep, key):
-        shape = (len(timestep.first), *space.shape)
-        action = jax.random.uniform(key, shape, minval=space.low, maxval=space.high)
-        return carry, action, {}
-
-    return act
 
 
 def _record(timestep: TimeStep, action: Array, following: TimeStep, extras) -> Trajectory:

@@ -13,7 +13,7 @@ from imaginax.envs.wrappers import privileged
 from imaginax.learning.policy_value import make_step, make_update, network_in_rules
 from imaginax.networks.residual import Network
 from imaginax.planners.compatibility import check_compatible
-from imaginax.planners.mcts.search import make_mcts
+from imaginax.planners.mcts.planner import make_mcts
 from imaginax.systems.presets.self_play import SelfPlayConfig
 from imaginax.types import Environment, Player, Replay, WorldModel
 

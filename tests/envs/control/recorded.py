@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from imaginax.envs import control
 from imaginax.envs.control import models
+from imaginax.envs.control.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "reference"
-NAMES = tuple(control.TASKS)
+NAMES = tuple(TASKS)
 
 
 @cache
@@ -29,7 +29,7 @@ def model_numbers(name: str) -> dict[str, np.ndarray]:
 
 
 def module(name: str):
-    return importlib.import_module(f"imaginax.envs.control.{control.TASKS[name][0]}")
+    return importlib.import_module(f"imaginax.envs.control.{TASKS[name][0]}")
 
 
 @cache

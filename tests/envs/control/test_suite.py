@@ -14,7 +14,7 @@ import pytest
 mujoco = pytest.importorskip("mujoco")
 
 from imaginax import envs  # noqa: E402
-from imaginax.envs import control  # noqa: E402
+from imaginax.envs.control import suite  # noqa: E402
 from imaginax.envs.control.suite import data, environment  # noqa: E402
 from imaginax.types import ConfigError  # noqa: E402
 from tests.envs.control.recorded import NAMES, recorded  # noqa: E402
@@ -25,7 +25,7 @@ PHYSICS = {"control_cartpole_balance": (1e-6, 1e-4), "control_hopper_hop": (1e-3
 
 @cache
 def task(name):
-    return control.task(name)
+    return suite.task(name)
 
 
 def placed(name, q, qd, target):
@@ -101,7 +101,7 @@ def test_a_renderer_is_given_the_model_and_the_places():
         ball = model.geom("mass").id
         return lambda data: jnp.full((2, 3, 3), 100 * data.geom_xpos[ball, 2]).astype(jnp.uint8)
 
-    env = control.make("control_pendulum_swingup", renderer)
+    env = suite.make("control_pendulum_swingup", renderer)
     state, timestep = env.init(jax.random.key(1))
     image = env.render(state)
     assert image.shape == (2, 3, 3) and image.dtype == jnp.uint8
@@ -110,7 +110,7 @@ def test_a_renderer_is_given_the_model_and_the_places():
 
 def test_the_reachers_target_is_drawn_where_it_is():
     """The camera looks straight down from 0.75 m with an angle of view of 45 degrees."""
-    env = control.make("control_reacher_easy")
+    env = suite.make("control_reacher_easy")
     draw = jax.jit(env.render)
     state = env.init(jax.random.key(0))[0]
     state = state._replace(body=state.body._replace(q=jnp.array([0.8, 0.0])))  # the arm is out of the way

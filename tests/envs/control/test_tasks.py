@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("mujoco")
 
 from imaginax import envs  # noqa: E402
-from imaginax.envs import control, wrappers  # noqa: E402
-from imaginax.envs.control import cheetah  # noqa: E402
+from imaginax.envs import wrappers  # noqa: E402
+from imaginax.envs.control import cheetah, suite, tasks  # noqa: E402
 from imaginax.envs.control.suite import ControlState, environment  # noqa: E402
 from imaginax.envs.mjx_physics import BodyState  # noqa: E402
 from tests.envs.control.recorded import NAMES, recorded  # noqa: E402
@@ -23,7 +23,7 @@ STARTS = 2000
 
 @cache
 def task(name):
-    return control.task(name)
+    return suite.task(name)
 
 
 def state_of(name, q, qd, target, touch):
@@ -90,7 +90,7 @@ def test_time_steps_limits_and_types(name):
 
 
 def test_planets_action_repeat():
-    assert set(control.PLANET_ACTION_REPEAT) <= set(control.TASKS)
+    assert set(tasks.PLANET_ACTION_REPEAT) <= set(tasks.TASKS)
     name = "control_cartpole_swingup"
-    held = wrappers.action_repeat(envs.make(name), control.PLANET_ACTION_REPEAT[name])
+    held = wrappers.action_repeat(envs.make(name), tasks.PLANET_ACTION_REPEAT[name])
     assert held.spec.max_steps == 125 and held.spec.step_seconds == pytest.approx(0.08)

@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.models.ensemble.model import (
-    EnsembleConfig,
-    RegressionBatch,
-    Scaler,
-    ensemble,
-    make_network,
-    member_predictions,
-)
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.ensemble.model import RegressionBatch, Scaler, ensemble, make_network, member_predictions
 from imaginax.types import ConfigError
 
 SMALL = EnsembleConfig(
@@ -73,7 +67,7 @@ def test_loss_equals_the_published_formula(trained):
         for i, rate in enumerate((0.1, 0.2, 0.3))
     )
     bounds = 0.01 * (network["max_log_variance"].sum() - network["min_log_variance"].sum())
-    loss, metrics = model.loss(params, batch, None)
+    loss, metrics, _ = model.loss(params, batch, None)
     np.testing.assert_allclose(loss, likelihood + decay + bounds, rtol=1e-5)
     np.testing.assert_allclose(metrics["model_mse"], error[:, rows].mean((1, 2)).sum() / 2, rtol=1e-5)
 
@@ -82,7 +76,7 @@ def test_deterministic_loss_is_half_the_squared_error(cartpole):
     model = ensemble(cartpole, dataclasses.replace(SMALL, kind="DE", weight_decay=(0.0, 0.0, 0.0)))
     params = model.init(jax.random.key(0))
     batch = RegressionBatch(jnp.ones((2, 3, 6)), jnp.zeros((2, 3, 4)), jnp.ones(3))
-    loss, metrics = model.loss(params, batch, None)
+    loss, metrics, _ = model.loss(params, batch, None)
     np.testing.assert_allclose(loss, 2 * metrics["model_mse"] / 2, rtol=1e-6)
     assert "min_log_variance" not in params.network
 

@@ -7,10 +7,11 @@ import pytest
 
 from imaginax import envs
 from imaginax.models.gp import exact as gp
-from imaginax.models.gp.dynamics import GPConfig, gp_dynamics, hyperparameters_of, make_fit, regression_data
-from imaginax.models.gp.fit import GPFitConfig
+from imaginax.models.gp.config import GPConfig, GPFitConfig
+from imaginax.models.gp.dynamics import gp_dynamics, hyperparameters_of, make_fit, regression_data
 from imaginax.planners.compatibility import check_compatible
-from imaginax.planners.shooting.planner import ShootingConfig, make_planner
+from imaginax.planners.shooting.config import ShootingConfig
+from imaginax.planners.shooting.planner import make_planner
 from imaginax.types import ConfigError, Transition
 
 ROWS = 60

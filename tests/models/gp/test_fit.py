@@ -11,8 +11,9 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp import fit as gp_fit
+from imaginax.models.gp.config import GPFitConfig
 from imaginax.models.gp.exact import Data
-from imaginax.models.gp.fit import GPFitConfig, Spread, curb, fit_hyperparameters, spread_of
+from imaginax.models.gp.fit import Spread, curb, fit_hyperparameters, spread_of
 from imaginax.models.gp.moments import match, prepare
 from imaginax.numerics.lbfgs import Minimum
 from imaginax.types import ConfigError

@@ -10,8 +10,9 @@ from sklearn.gaussian_process.kernels import RBF
 
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp import sparse as gp_sparse
+from imaginax.models.gp.config import GPFitConfig
 from imaginax.models.gp.exact import Data, Hyperparameters
-from imaginax.models.gp.fit import GPFitConfig, fit_sparse
+from imaginax.models.gp.fit import fit_sparse
 from imaginax.models.gp.kernels import SquaredExponential
 from imaginax.models.gp.sparse import Inducing
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from imaginax.models.gpdm.data import GPDMConfig, motion_data
+from imaginax.models.gpdm.config import GPDMConfig
+from imaginax.models.gpdm.data import motion_data
 from imaginax.types import ConfigError
 
 FRAMES = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)

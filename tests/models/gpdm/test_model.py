@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from imaginax.models.gpdm import model as gpdm
-from imaginax.models.gpdm.data import GPDMConfig, motion_data
+from imaginax.models.gpdm.config import GPDMConfig
+from imaginax.models.gpdm.data import motion_data
 from imaginax.models.gpdm.kernels import Hyperparameters
 from imaginax.types import ConfigError
 

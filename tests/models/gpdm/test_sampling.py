@@ -7,9 +7,10 @@ import pytest
 
 from imaginax.models.gpdm import kernels, sampling
 from imaginax.models.gpdm import model as gpdm
-from imaginax.models.gpdm.data import GPDMConfig, motion_data
+from imaginax.models.gpdm.config import GPDMConfig
+from imaginax.models.gpdm.data import motion_data
 from imaginax.models.gpdm.kernels import Hyperparameters
-from imaginax.numerics.hmc import HMCConfig
+from imaginax.numerics.config import HMCConfig
 
 MIXING = np.random.default_rng(3).normal(size=(2, 4))
 

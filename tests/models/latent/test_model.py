@@ -9,9 +9,10 @@ import optax
 import pytest
 
 from imaginax.data.pixels import dequantised, pixels
-from imaginax.models.latent.model import LatentModelConfig, latent_model
-from imaginax.models.latent.objective import ObjectiveConfig
-from imaginax.models.latent.rssm import RSSMConfig, features
+from imaginax.learning.learner import gradient_step, init_learner
+from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
+from imaginax.models.latent.model import latent_model
+from imaginax.models.latent.rssm import features
 from imaginax.types import Box, ConfigError, Discrete, EnvSpec, Trajectory
 
 SMALL = LatentModelConfig(RSSMConfig(deterministic=16, stochastic=4, hidden=16), depth=2, hidden=(16, 16))
@@ -46,20 +47,18 @@ def test_learning_lowers_the_loss_and_every_part_learns(model):
     data, optimiser = episodes(spec), optax.adam(3e-3)
 
     @jax.jit
-    def update(carry, key):
-        params, state = carry
-        gradient, metrics = jax.grad(made.loss, has_aux=True)(params, data, key)
-        change, state = optimiser.update(gradient, state)
-        return (optax.apply_updates(params, change), state), metrics
+    def update(learner, key):
+        return gradient_step(made.loss, optimiser, learner, data, key)
 
-    carry, history = (params, optimiser.init(params)), []
+    learner, history = init_learner(params, optimiser), []
     for number in range(60):
-        carry, metrics = update(carry, jax.random.key(number))
+        learner, metrics, beliefs = update(learner, jax.random.key(number))
         history.append(jax.tree.map(float, metrics))
     assert history[-1]["reward_loss"] < 0.5 * history[0]["reward_loss"]
     assert history[-1]["observation_loss"] < 0.7 * history[0]["observation_loss"]
-    moved = jax.tree.map(lambda a, b: bool((a != b).any()), carry[0], params)
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), learner.params, params)
     assert all(jax.tree.leaves(moved))
+    assert features(beliefs).shape == (*data.reward.shape, SMALL.rssm.features)
 
 
 def test_filtering_and_imagining_give_beliefs_of_one_shape(model):

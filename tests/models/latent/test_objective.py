@@ -18,8 +18,9 @@ from imaginax import distributions
 from imaginax.distributions import Gaussian
 from imaginax.models.latent import objective as latent
 from imaginax.models.latent import rssm
-from imaginax.models.latent.objective import Networks, ObjectiveConfig
-from imaginax.models.latent.rssm import RSSM, Belief, RSSMConfig
+from imaginax.models.latent.config import ObjectiveConfig, RSSMConfig
+from imaginax.models.latent.objective import Networks
+from imaginax.models.latent.rssm import RSSM, Belief
 from imaginax.types import ConfigError, Trajectory
 
 A, B, C, Q, K, P = 0.9, 0.5, 1.3, 0.4, 0.35, 0.2
@@ -96,6 +97,19 @@ def test_the_bound_is_that_of_the_linear_gaussian_system(first):
     metrics = found(BARE, first)
     np.testing.assert_allclose(metrics["loss"], exact_bound(first), rtol=5e-3)
     np.testing.assert_allclose(metrics["loss"], metrics["observation_loss"] + metrics["kl"], rtol=1e-5)
+
+
+def test_what_was_inferred_comes_along_batch_first_with_its_gradient():
+    """Posteriors have the filter's means; one end of the batch has another episode's beginning."""
+    small = jax.tree.map(lambda x: x[:3], data(TWO))
+    small = small._replace(first=small.first.at[0, 4].set(False))
+    beliefs = lambda a: latent.loss(linear(), BARE, a, small, jax.random.key(1))[2]  # noqa: E731
+    found = beliefs(A)
+    state = jnp.where(small.first[:, 4], 0.0, A * found.stochastic[:, 3, 0])
+    prior = state + B * jnp.where(small.first[:, 4], 0.0, ACTIONS[4])
+    np.testing.assert_allclose(found.stats.mean[:, 4, 0], prior + K * (SEEN[4] - C * prior), rtol=1e-4)
+    slope = jax.grad(lambda a: beliefs(a).stats.mean[0, 1, 0])(A)
+    np.testing.assert_allclose(slope, (1 - K * C) * found.stochastic[0, 0, 0], rtol=1e-4)
 
 
 def exact_overshooting(first, distance) -> float:
@@ -176,7 +190,7 @@ def test_posteriors_are_not_moved_by_overshooting():
     def last_target(seen):
         """What is seen at the end is in targets alone, and in the reconstruction, which is taken away."""
         changed = small._replace(observation=small.observation.at[:, -1].set(seen))
-        loss, metrics = latent.loss(networks, config, A, changed, jax.random.key(1))
+        _, metrics, _ = latent.loss(networks, config, A, changed, jax.random.key(1))
         return metrics["overshooting_loss"]
 
     assert jax.grad(last_target)(0.3) == 0

@@ -22,7 +22,7 @@ def counting() -> WorldModel:
         observe=lambda params, belief, action, observation, key: observation,
         predict=predict,
         decode=lambda params, belief: 10.0 * belief,
-        loss=lambda *rest: (jnp.float32(0.0), {}),
+        loss=lambda *rest: (jnp.float32(0.0), {}, None),
         can=Capabilities(continuous=True),
     )
 

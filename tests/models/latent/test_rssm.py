@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from imaginax.models.latent import rssm
-from imaginax.models.latent.rssm import RSSMConfig, features, imagine, make_rssm, observe
+from imaginax.models.latent.config import RSSMConfig
+from imaginax.models.latent.rssm import features, make_rssm, observe
 from imaginax.types import ConfigError
 
 SIZES = {"deterministic": 6, "stochastic": 3, "hidden": 7}
@@ -68,17 +69,6 @@ def test_nothing_leaks_over_the_beginning_of_an_episode(model, seen):
     np.testing.assert_array_equal(ours[:, [0, 2, 3]], theirs[:, [0, 2, 3]])
     without = features(run(model, other, first.at[3, 1].set(False))[1])
     assert (without[3:, 1] != theirs[3:, 1]).any()
-
-
-def test_imagining_needs_no_observation_and_is_the_prior(model, seen):
-    config, made, params = model
-    first = jnp.zeros((STEPS, BATCH), bool)
-    _, posteriors = run(model, seen, first)
-    begin = jax.tree.map(lambda x: x[2], posteriors)
-    beliefs = imagine(made, params, begin, seen[1][3:], jax.random.key(5))
-    one = made.predict(params, begin, seen[1][3], jax.random.split(jax.random.key(5), STEPS - 3)[0])
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a[0], b, atol=1e-6), beliefs, one)
-    assert features(beliefs).shape == (STEPS - 3, BATCH, config.features)
 
 
 def test_each_ablation_lacks_its_part(seen):

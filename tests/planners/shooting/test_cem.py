@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imaginax.planners.shooting import cem
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.types import Box
 from tests.planners.worlds import SPACE, quadratic, world
 

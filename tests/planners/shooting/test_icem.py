@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax.planners.shooting import icem
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from tests.planners.worlds import SPACE, quadratic, world
 
 CONFIG = ShootingConfig("icem", horizon=4, population=60, elites=10, iterations=3, keep=0.3, decay=1.25)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imaginax.planners.shooting import mppi
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from tests.planners.worlds import SPACE, quadratic
 
 

@@ -10,7 +10,8 @@ from imaginax.envs.wrappers import privileged
 from imaginax.models.imagination import imagined_returns
 from imaginax.models.rules import rules
 from imaginax.planners.shooting import planet_cem as planet_cem
-from imaginax.planners.shooting.planner import ShootingConfig, make_planner
+from imaginax.planners.shooting.config import ShootingConfig
+from imaginax.planners.shooting.planner import make_planner
 
 CONFIG = ShootingConfig("planet_cem", horizon=4, population=50, iterations=3, elites=8)
 

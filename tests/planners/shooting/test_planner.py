@@ -14,12 +14,15 @@ from imaginax import envs
 from imaginax.acting.mpc import make_mpc
 from imaginax.envs.diagnostics import lqr_optimal_return
 from imaginax.envs.wrappers import privileged, training_environment
-from imaginax.learning.ensemble import EnsembleLearner, FitConfig, make_fit
-from imaginax.models.ensemble.model import EnsembleConfig, ensemble
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.learning.ensemble import EnsembleLearner, make_fit
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.ensemble.model import ensemble
 from imaginax.models.imagination import imagined_returns
 from imaginax.models.rules import rules
 from imaginax.planners.shooting import cem
-from imaginax.planners.shooting.planner import ShootingConfig, make_planner, shift
+from imaginax.planners.shooting.config import ShootingConfig
+from imaginax.planners.shooting.planner import make_planner, shift
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.types import Box, ConfigError, EnvSpec, Prediction, Transition
 from tests.planners.worlds import SPACE, world
@@ -55,7 +58,7 @@ def learned(lqr):
     following = jax.vmap(step)(observation, action)[1].observation
     data = Transition(observation, action, jnp.zeros(1024), jnp.ones(1024), following)
     model = ensemble(lqr, config)
-    optimiser, fit = make_fit(lqr, config, FitConfig(epochs=60, learning_rate=3e-3))
+    optimiser, fit = make_fit(lqr, config, EnsembleFitConfig(epochs=60, learning_rate=3e-3))
     params = model.init(key)
     learner, _ = jax.jit(fit)(EnsembleLearner(params, optimiser.init(params.network)), data, 1024, key)
     return model, learner.params

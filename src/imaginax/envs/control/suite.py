@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from imaginax.envs import raycast
+from imaginax.envs.control.tasks import TASKS
 from imaginax.envs.mjx_physics import BodyState, System, advance, kinematics, resting
 from imaginax.envs.physical import difference_features, restart, transition
 from imaginax.types import Box, Environment, EnvSpec, TimeStep
@@ -147,3 +149,22 @@ def uniform_joints(system: System, key: Array) -> Float[Array, "Q"]:
 def still(system: System, q: Float[Array, "Q"]) -> BodyState:
     """At rest with joints at `q`, the sensors at 0."""
     return resting(q, jnp.zeros_like(q), sensors=system.mj_model.nsensordata)
+
+
+def make(name: str, renderer: Renderer = ray_caster) -> Environment:
+    """The environment called `name`, without the wrappers of `envs.make`.
+
+    Args:
+        name: one of `tasks.TASKS`.
+        renderer: given MuJoCo's model, makes the function that draws MJX's data; default: our own ray-caster.
+
+    Raises:
+        ConfigError: MJX is not installed.
+    """
+    return environment(task(name), renderer)
+
+
+def task(name: str) -> Task:
+    """The parts of the task called `name`: its mechanism, starts, observation and reward."""
+    module, maker = TASKS[name]
+    return getattr(importlib.import_module(f"imaginax.envs.control.{module}"), maker)()

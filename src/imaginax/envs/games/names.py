@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import NamedTuple
 
-from imaginax.types import ConfigError
+from imaginax.errors import ConfigError
 
 NAMES = (
     "tic_tac_toe",

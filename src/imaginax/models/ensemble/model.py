@@ -6,14 +6,14 @@ environment's own `reward`, evaluated on the particles, as in the paper.
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from imaginax.models.ensemble.propagation import PROPAGATIONS, Propagation, propagate
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.models.ensemble.propagation import propagate
 from imaginax.networks.ensemble import EnsembleMLP, weight_decay
 from imaginax.types import (
     Box,
@@ -25,70 +25,6 @@ from imaginax.types import (
     Prediction,
     WorldModel,
 )
-
-MOST_PARTICLES = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class EnsembleConfig:
-    """A learned dynamics model.
-
-    Attributes:
-        kind: deterministic (D) or probabilistic (P), alone or as an ensemble (DE, PE).
-        members: networks in an ensemble; D and P have one.
-        hidden: units of each hidden layer.
-        weight_decay: one rate a layer, the output layer included; each multiplies |W|^2 / 2.
-        propagation: how particles move; E is the only one for D, and TS1 and TSinf need an ensemble.
-        particles: particles a candidate, a multiple of `members` for TS1 and TSinf; E always uses one.
-    """
-
-    kind: Literal["D", "P", "DE", "PE"] = "PE"
-    members: int = 5
-    hidden: tuple[int, ...] = (500, 500, 500)
-    weight_decay: tuple[float, ...] = (1e-4, 2.5e-4, 2.5e-4, 5e-4)
-    propagation: Propagation = "TSinf"
-    particles: int = 20
-
-    def __post_init__(self):
-        if self.kind not in ("D", "P", "DE", "PE"):
-            raise ConfigError(f"model.kind must be D, P, DE or PE, got {self.kind}")
-        if self.propagation not in PROPAGATIONS:
-            raise ConfigError(
-                f"model.propagation must be one of {', '.join(PROPAGATIONS)}, got {self.propagation}"
-            )
-        if self.members < 1 or not self.hidden or min(self.hidden) < 1:
-            raise ConfigError("model.members and model.hidden must be positive")
-        if not 1 <= self.particles <= MOST_PARTICLES:
-            raise ConfigError(f"model.particles must lie in [1, {MOST_PARTICLES}], got {self.particles}")
-        if len(self.weight_decay) != len(self.hidden) + 1:
-            raise ConfigError(
-                f"model.weight_decay needs {len(self.hidden) + 1} rates, one a layer of model.hidden and one "
-                f"for the output layer; got {len(self.weight_decay)}"
-            )
-        if not all(0.0 <= rate <= 1e15 for rate in self.weight_decay):
-            raise ConfigError(f"model.weight_decay must lie in [0, 1e15], got {self.weight_decay}")
-        if self.kind == "D" and self.propagation != "E":
-            raise ConfigError(
-                f"model.propagation {self.propagation} needs uncertainty; model.kind D offers only E"
-            )
-        if self.propagation in ("TS1", "TSinf"):
-            if self.networks == 1:
-                raise ConfigError(
-                    f"model.propagation {self.propagation} needs an ensemble: model.kind DE or PE"
-                )
-            if self.particles % self.members:
-                raise ConfigError(
-                    f"model.particles ({self.particles}) must be a multiple of model.members ({self.members})"
-                    f" for model.propagation {self.propagation}"
-                )
-
-    @property
-    def networks(self) -> int:
-        return self.members if self.kind in ("DE", "PE") else 1
-
-    @property
-    def probabilistic(self) -> bool:
-        return self.kind in ("P", "PE")
 
 
 class Scaler(NamedTuple):
@@ -151,7 +87,7 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
         return following, Prediction(reward, jnp.ones_like(reward))
 
     def loss(params, batch: RegressionBatch, key=None):
-        return ensemble_loss(network, config, params, batch)
+        return *ensemble_loss(network, config, params, batch), None
 
     can = Capabilities(continuous=True, differentiable=True)
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)

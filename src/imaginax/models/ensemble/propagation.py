@@ -13,14 +13,12 @@ candidate; inputs are regrouped as [K, B P / K, F], so that no particle is compu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Propagation = Literal["E", "DS", "MM", "TS1", "TSinf"]
-PROPAGATIONS: tuple[Propagation, ...] = ("E", "DS", "MM", "TS1", "TSinf")
+from imaginax.models.ensemble.config import Propagation
 
 # Inputs [K, M, F] of K members to the mean and the variance (or None: no noise) of each.
 MemberPredictions = Callable[

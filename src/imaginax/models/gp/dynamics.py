@@ -7,9 +7,8 @@ the particles.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +16,10 @@ from jaxtyping import Array, Float
 
 from imaginax.models.ensemble.model import features_of, input_size
 from imaginax.models.gp import exact as gp
-from imaginax.models.gp import kernels, sparse
+from imaginax.models.gp import sparse
+from imaginax.models.gp.config import GPConfig, GPFitConfig
 from imaginax.models.gp.exact import Data, GaussianProcess, Hyperparameters, Posterior
-from imaginax.models.gp.fit import GPFitConfig, fit_hyperparameters, fit_sparse
+from imaginax.models.gp.fit import fit_hyperparameters, fit_sparse
 from imaginax.types import (
     Box,
     Capabilities,
@@ -30,40 +30,6 @@ from imaginax.types import (
     Transition,
     WorldModel,
 )
-
-MOST = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class GPConfig:
-    """A Gaussian process model of the dynamics.
-
-    Attributes:
-        kernels: terms of the covariance function, of se, matern32, matern52 and linear; their sum is taken.
-        capacity: rows of data that the processes keep, the newest ones; time grows with its cube.
-        inducing: inducing inputs of a sparse model (FITC), which costs capacity inducing^2; 0: an exact one.
-        propagation: `mean` moves one particle by the predicted mean, `sample` draws every particle's step
-            from the prediction with its noise, independently of the steps before.
-        particles: of each candidate; `mean` always uses one.
-    """
-
-    kernels: tuple[kernels.Name, ...] = ("se",)
-    capacity: int = 300
-    inducing: int = 0
-    propagation: Literal["mean", "sample"] = "mean"
-    particles: int = 20
-
-    def __post_init__(self):
-        kernels.terms(self.kernels)
-        for name, least in (("capacity", 1), ("inducing", 0), ("particles", 1)):
-            if not least <= getattr(self, name) <= MOST:
-                raise ConfigError(f"model.{name} must lie in [{least}, {MOST}], got {getattr(self, name)}")
-        if self.inducing > self.capacity:
-            raise ConfigError(
-                f"model.inducing ({self.inducing}) must not exceed model.capacity ({self.capacity})"
-            )
-        if self.propagation not in ("mean", "sample"):
-            raise ConfigError(f"model.propagation must be mean or sample, got {self.propagation}")
 
 
 class GPParams(NamedTuple):
@@ -112,10 +78,10 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
         reward = reward_of(belief, actions, following).mean(1)
         return following, Prediction(reward, jnp.ones_like(reward))
 
-    def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics]:
+    def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics, None]:
         likelihood: Any = module.apply(params.module, data)
         value = -likelihood.mean() / jnp.maximum(gp.clean(data).count, 1)
-        return value, {"model_loss": value}
+        return value, {"model_loss": value}, None
 
     can = Capabilities(continuous=True, differentiable=True)
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)

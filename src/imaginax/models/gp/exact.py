@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models.gp import kernels
+from imaginax.models.gp.config import KernelName
 from imaginax.models.gp.kernels import Kernel, SquaredExponential
 from imaginax.numerics.cholesky import (
     factorise,
@@ -101,7 +102,7 @@ class Marginals(NamedTuple):
 
 
 def initial(
-    names: tuple[kernels.Name, ...], outputs: int, features: int, dtype: Any = jnp.float32
+    names: tuple[KernelName, ...], outputs: int, features: int, dtype: Any = jnp.float32
 ) -> Hyperparameters:
     """Before any data: length-scales and signal variance 1, noise variance 0.01."""
     zeros = jnp.zeros((outputs, features), dtype)
@@ -113,7 +114,7 @@ class GaussianProcess(nn.Module):
     """The processes as a Flax module; its only parameter is their `Hyperparameters`."""
 
     outputs: int
-    kernels: tuple[kernels.Name, ...] = ("se",)
+    kernels: tuple[KernelName, ...] = ("se",)
 
     @nn.compact
     def hyperparameters(self, features: int, dtype: Any = jnp.float32) -> Hyperparameters:

@@ -26,49 +26,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from imaginax.models.gp import sparse
+from imaginax.models.gp.config import GPFitConfig
 from imaginax.models.gp.exact import Data, Hyperparameters, clean, output_log_likelihood
 from imaginax.models.gp.kernels import Kernel, Linear, Term, make_kernel
 from imaginax.models.gp.sparse import Inducing
 from imaginax.numerics.lbfgs import Minimum, minimise
-from imaginax.types import ConfigError
 
 LONGEST = 100.0  # length-scale over the deviation of the input
 LARGEST_RATIO = 1000.0  # of the signal's deviation to the noise's
 POWER = 30
 NOISE = 0.1  # of the target's deviation, at the start
-MOST = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class GPFitConfig:
-    """How hyperparameters are chosen.
-
-    Attributes:
-        starts: of each output. The first is at the present values, the second at length-scales std(x),
-            signal std(y) and noise std(y) / 10, and each further one is drawn around the second.
-        spread: standard deviation of the logarithms of those that are drawn.
-        steps: of L-BFGS from each start at most, each a likelihood with its gradient.
-        tolerance: relative change of the objective at which a search ends.
-        curb: whether PILCO's penalty is part of the objective.
-        prior_std: of a log-normal prior on every parameter, around the second start; 0 for none.
-    """
-
-    starts: int = 2
-    spread: float = 1.0
-    steps: int = 100
-    tolerance: float = 1e-6
-    curb: bool = True
-    prior_std: float = 0.0
-
-    def __post_init__(self):
-        for name in ("starts", "steps"):
-            if not 1 <= getattr(self, name) <= MOST:
-                raise ConfigError(f"fit.{name} must lie in [1, {MOST}], got {getattr(self, name)}")
-        if not 0.0 <= self.tolerance < 1.0:
-            raise ConfigError(f"fit.tolerance must lie in [0, 1), got {self.tolerance}")
-        for name in ("spread", "prior_std"):
-            if not 0.0 <= getattr(self, name) <= MOST:
-                raise ConfigError(f"fit.{name} must lie in [0, {MOST}], got {getattr(self, name)}")
 
 
 class Fitted(NamedTuple):

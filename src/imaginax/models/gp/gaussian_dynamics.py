@@ -190,7 +190,7 @@ def world_model(env: Environment, fresh: Callable[[Array], Dynamics], *, certain
     def loss(params: Dynamics, data: Data, key: Array):
         del key
         hyperparameters = Hyperparameters(params.posterior.kernel, jnp.log(params.posterior.noise))
-        return -jnp.sum(log_likelihood(hyperparameters, data)), {}
+        return -jnp.sum(log_likelihood(hyperparameters, data)), {}, None
 
     can = Capabilities(continuous=True, differentiable=True, gaussian_belief=True)
     return WorldModel(fresh, encode, observe, predict, lambda params, belief: belief, loss, can)

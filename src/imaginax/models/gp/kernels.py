@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from imaginax.types import ConfigError
+from imaginax.models.gp.config import check_kernels
 
 
 class SquaredExponential(NamedTuple):
@@ -52,7 +52,6 @@ class Linear(NamedTuple):
 
 Term = SquaredExponential | Matern32 | Matern52 | Linear
 Kernel = tuple[Term, ...]
-Name = Literal["se", "matern32", "matern52", "linear"]
 TERMS: dict[str, type[Term]] = {
     "se": SquaredExponential,
     "matern32": Matern32,
@@ -67,11 +66,7 @@ def terms(names: tuple[str, ...]) -> tuple[type[Term], ...]:
     Raises:
         ConfigError: if there is no name, or one that is not known.
     """
-    if not names:
-        raise ConfigError("model.kernels must name at least one kernel")
-    unknown = [name for name in names if name not in TERMS]
-    if unknown:
-        raise ConfigError(f"model.kernels must be of {', '.join(TERMS)}, got {', '.join(unknown)}")
+    check_kernels(names)
     return tuple(TERMS[name] for name in names)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,49 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from imaginax.models.gpdm.config import GPDMConfig
 from imaginax.types import ConfigError
-
-INPUTS, OUTPUTS, DYNAMICS = ("x", "xx", "xv"), ("x", "dx"), ("learned", "fixed", "none")
-
-
-@dataclasses.dataclass(frozen=True)
-class GPDMConfig:
-    """What kind of model it is.
-
-    Attributes:
-        latent: Z, dimensions of a position.
-        dynamics: "learned" with their hyperparameters, "fixed" at Lawrence's smooth RBF, "none" (a GPLVM).
-        inputs: of the dynamics: "x" is [x_t], "xx" [x_t, x_t-1], "xv" [x_t, x_t - x_t-1].
-        outputs: "x" is x_t+1, "dx" the difference x_t+1 - x_t.
-        balanced: weigh the dynamics by D/Z: the balanced GPDM.
-        kappa2: kappa^2, the variance of the prior of the scales w.
-    """
-
-    latent: int = 3
-    dynamics: str = "learned"
-    inputs: str = "x"
-    outputs: str = "x"
-    balanced: bool = False
-    kappa2: float = 1e6
-
-    def __post_init__(self):
-        if not 1 <= self.latent <= 100:
-            raise ConfigError(f"model.latent must lie in [1, 100], got {self.latent}")
-        for name, known in (("dynamics", DYNAMICS), ("inputs", INPUTS), ("outputs", OUTPUTS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"model.{name} must be one of {known}, got {getattr(self, name)!r}")
-        if not 1e-30 <= self.kappa2 <= 1e30:
-            raise ConfigError(f"model.kappa2 must lie in [1e-30, 1e30], got {self.kappa2}")
-
-    @property
-    def second_order(self) -> bool:
-        """Whether a step depends on two positions."""
-        return self.inputs != "x"
-
-    @property
-    def linear(self) -> bool:
-        """Whether k_X has its linear term."""
-        return self.dynamics != "fixed"
 
 
 class MotionData(NamedTuple):

@@ -10,7 +10,6 @@ mean energy of the draws (M). Then the positions are found with the hyperparamet
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 
@@ -21,36 +20,17 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from imaginax.models.gpdm import kernels
-from imaginax.models.gpdm.data import GPDMConfig, MotionData
+from imaginax.models.gpdm.config import GPDMConfig, GPDMFitConfig
+from imaginax.models.gpdm.data import MotionData
 from imaginax.models.gpdm.model import GPDMParams, best_scales, energy
-from imaginax.numerics.hmc import HMCConfig, sample
+from imaginax.numerics.config import HMCConfig
+from imaginax.numerics.hmc import sample
 from imaginax.numerics.scg import minimise
-from imaginax.types import ConfigError, Metrics
-
-OPTIMISERS = ("scg", "lbfgs")
-
-
-@dataclasses.dataclass(frozen=True)
-class FitConfig:
-    """How a sweep goes.
-
-    Attributes:
-        optimiser: "scg" as published, or "lbfgs" of optax with its zoom line search.
-        iterations: of the optimiser, between two updates of W.
-    """
-
-    optimiser: str = "scg"
-    iterations: int = 10
-
-    def __post_init__(self):
-        if self.optimiser not in OPTIMISERS:
-            raise ConfigError(f"fit.optimiser must be one of {OPTIMISERS}, got {self.optimiser!r}")
-        if not 1 <= self.iterations <= 1_000_000:
-            raise ConfigError(f"fit.iterations must lie in [1, 1000000], got {self.iterations}")
+from imaginax.types import Metrics
 
 
 def sweep(
-    config: GPDMConfig, fit: FitConfig, params: GPDMParams, data: MotionData
+    config: GPDMConfig, fit: GPDMFitConfig, params: GPDMParams, data: MotionData
 ) -> tuple[GPDMParams, Metrics]:
     """W in closed form, then positions and hyperparameters; metrics: the energy, its gradient, the noise."""
     params = params._replace(w=best_scales(config, params, data))
@@ -64,7 +44,7 @@ def sweep(
 
 
 def place(
-    config: GPDMConfig, fit: FitConfig, params: GPDMParams, data: MotionData
+    config: GPDMConfig, fit: GPDMFitConfig, params: GPDMParams, data: MotionData
 ) -> tuple[GPDMParams, Metrics]:
     """Positions alone, with hyperparameters and scales as they are: the second of the two stages."""
 
@@ -77,7 +57,7 @@ def place(
 
 
 def em_step(
-    config: GPDMConfig, fit: FitConfig, hmc: HMCConfig, params: GPDMParams, data: MotionData, key: Array
+    config: GPDMConfig, fit: GPDMFitConfig, hmc: HMCConfig, params: GPDMParams, data: MotionData, key: Array
 ) -> tuple[GPDMParams, Metrics]:
     """One round of Monte Carlo EM over hyperparameters and scales; the positions become a draw's start.
 
@@ -93,7 +73,7 @@ def em_step(
 
 
 def _m_step(
-    config: GPDMConfig, fit: FitConfig, data: MotionData, draws: Float[Array, "S N Z"], params: GPDMParams
+    config: GPDMConfig, fit: GPDMFitConfig, data: MotionData, draws: Float[Array, "S N Z"], params: GPDMParams
 ) -> tuple[GPDMParams, tuple[Array, Array]]:
     each = jax.vmap(lambda x: best_scales(config, params._replace(x=x), data))(draws)
     params = params._replace(w=jnp.mean(each**-2, axis=0) ** -0.5)  # the mean is that of y'K^-1 y
@@ -113,7 +93,7 @@ def _metrics(params: GPDMParams, value: Array, gradient: Array) -> Metrics:
 
 
 def _optimise(
-    objective: Callable[[PyTree], Array], start: PyTree, fit: FitConfig
+    objective: Callable[[PyTree], Array], start: PyTree, fit: GPDMFitConfig
 ) -> tuple[PyTree, Array, Array]:
     """The point reached, the value there and the norm of the gradient."""
     if fit.optimiser == "scg":

@@ -25,7 +25,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from imaginax.models.gpdm import kernels
-from imaginax.models.gpdm.data import GPDMConfig, MotionData
+from imaginax.models.gpdm.config import GPDMConfig
+from imaginax.models.gpdm.data import MotionData
 from imaginax.models.gpdm.kernels import Factor, Hyperparameters
 from imaginax.types import ConfigError
 

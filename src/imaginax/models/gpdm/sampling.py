@@ -15,14 +15,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from imaginax.models.gpdm import kernels
-from imaginax.models.gpdm.data import GPDMConfig, MotionData
+from imaginax.models.gpdm.config import GPDMConfig
+from imaginax.models.gpdm.data import MotionData
 from imaginax.models.gpdm.model import (
     GPDMParams,
     dynamics_covariance,
     dynamics_pairs,
     observation_factor,
 )
-from imaginax.numerics.hmc import Chain, HMCConfig, sample
+from imaginax.numerics.config import HMCConfig
+from imaginax.numerics.hmc import Chain, sample
 from imaginax.numerics.scg import minimise
 
 LOG_2PI = 1.8378770664093453

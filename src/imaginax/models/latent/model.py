@@ -5,7 +5,6 @@ PlaNet (Hafner et al. 2019, arXiv 1811.04551, section 3); what it learns from is
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,40 +15,12 @@ from jaxtyping import Array, PyTree
 
 from imaginax.data.pixels import dequantised
 from imaginax.models.latent import objective as latent
-from imaginax.models.latent.objective import Networks, ObjectiveConfig
-from imaginax.models.latent.rssm import Belief, RSSMConfig, features, make_rssm
-from imaginax.networks.convolution import Backend
+from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig
+from imaginax.models.latent.objective import Networks
+from imaginax.models.latent.rssm import Belief, features, make_rssm
 from imaginax.networks.images import Decoder, Encoder, check_size
 from imaginax.networks.mlp import MLP
 from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Prediction, WorldModel
-
-
-@dataclasses.dataclass(frozen=True)
-class LatentModelConfig:
-    """A latent world model; the defaults are PlaNet's.
-
-    Attributes:
-        rssm: the latent state.
-        depth: filters of the encoder's first layer.
-        hidden: units of each hidden layer of the reward model, and of encoder and decoder where observations
-            are no images.
-        bits: of an image's colours; the rest is noise.
-        backend: of the convolutions, see `networks.convolution`.
-    """
-
-    rssm: RSSMConfig = RSSMConfig()
-    depth: int = 32
-    hidden: tuple[int, ...] = (300, 300, 300)
-    bits: int = 5
-    backend: Backend = "auto"
-
-    def __post_init__(self):
-        if not 1 <= self.depth <= 10_000:
-            raise ConfigError(f"model.depth must lie in [1, 10000], got {self.depth}")
-        if not self.hidden or not all(1 <= units <= 1_000_000 for units in self.hidden):
-            raise ConfigError(f"model.hidden must be numbers of units in [1, 1000000], got {self.hidden}")
-        if not 1 <= self.bits <= 8:
-            raise ConfigError(f"model.bits must lie in [1, 8], got {self.bits}")
 
 
 class LatentParams(NamedTuple):

@@ -8,7 +8,6 @@ steps ahead.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -19,40 +18,9 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from imaginax import distributions
 from imaginax.models.latent import rssm
+from imaginax.models.latent.config import ObjectiveConfig
 from imaginax.models.latent.rssm import RSSM, Belief
-from imaginax.types import ConfigError, Metrics, Params, Trajectory
-
-
-@dataclasses.dataclass(frozen=True)
-class ObjectiveConfig:
-    """Weights of the parts of the loss; the defaults are those of PlaNet's released agent.
-
-    Attributes:
-        reward: of the reward's error.
-        divergence: of KL(posterior || prior).
-        free_nats: KL below this many nats per step is not penalised (divergence, prior, overshooting).
-        prior: further weight of KL(stop_gradient(posterior) || prior), which draws the prior alone: with
-            divergence (1 - alpha) beta and prior (2 alpha - 1) beta together are DreamerV2's balanced KL.
-        overshooting: beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
-        distance: D, the largest of overshooting, or the longest in a sequence if that is less; 1 is the bound
-            without overshooting.
-        standard: of KL(posterior || standard normal), the global prior; 0 leaves it out.
-    """
-
-    reward: float = 10.0
-    divergence: float = 1.0
-    free_nats: float = 3.0
-    prior: float = 0.0
-    overshooting: float = 0.0
-    distance: int = 50
-    standard: float = 0.0
-
-    def __post_init__(self):
-        if not 1 <= self.distance <= 10_000:
-            raise ConfigError(f"objective.distance must lie in [1, 10000], got {self.distance}")
-        for name in ("reward", "divergence", "free_nats", "prior", "overshooting", "standard"):
-            if not 0.0 <= getattr(self, name) <= 1e6:
-                raise ConfigError(f"objective.{name} must lie in [0, 1e6], got {getattr(self, name)}")
+from imaginax.types import Metrics, Params, Trajectory
 
 
 class Networks(NamedTuple):
@@ -76,8 +44,8 @@ class Networks(NamedTuple):
 
 def loss(
     networks: Networks, config: ObjectiveConfig, params: Params, data: Trajectory, key: Array
-) -> tuple[Float[Array, ""], Metrics]:
-    """The negative bound, averaged over steps, and its parts; constants of the likelihoods are left out.
+) -> tuple[Float[Array, ""], Metrics, Belief]:
+    """The negative bound, averaged over steps; constants of the likelihoods are left out.
 
     Args:
         networks: what learns.
@@ -85,9 +53,13 @@ def loss(
         params: of the networks.
         data: [B T ...]; the action of each step led to its observation, and the reward came with it.
         key: consumed.
+
+    Returns:
+        The loss; its parts; the posteriors [B T ...] of all steps, with their gradients, from which
+        imagination may start.
     """
     key_inputs, key_observe, key_overshoot = jax.random.split(key, 3)
-    data = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), data)
+    data = _swapped(data)
     first = data.first.at[0].set(True)
     inputs = networks.inputs(data.observation, key_inputs)
     model, part = networks.rssm, networks.part(params)
@@ -110,7 +82,13 @@ def loss(
         terms["overshooting_loss"] = config.overshooting * found
     metrics = {name: jnp.mean(term) for name, term in terms.items()}
     total = jnp.sum(jnp.stack(list(metrics.values())))
-    return total, metrics | {"loss": total, "kl": jnp.mean(distributions.kl(posteriors.stats, priors.stats))}
+    metrics |= {"loss": total, "kl": jnp.mean(distributions.kl(posteriors.stats, priors.stats))}
+    return total, metrics, _swapped(posteriors)
+
+
+def _swapped(tree: PyTree) -> PyTree:
+    """[B T ...] of [T B ...], and the other way round."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), tree)
 
 
 def half_square(error: Float[Array, "T B *F"]) -> Float[Array, "T B"]:

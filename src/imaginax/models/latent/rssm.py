@@ -13,8 +13,7 @@ and that of `gru` of the most likely ones.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -23,46 +22,9 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from imaginax import distributions
 from imaginax.distributions import Categorical, Gaussian, Stats
+from imaginax.models.latent.config import RSSMConfig
 from imaginax.networks.recurrent import GRU
-from imaginax.types import ConfigError
-
-LARGEST = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class RSSMConfig:
-    """Sizes of a recurrent state-space model; the defaults are PlaNet's.
-
-    Attributes:
-        kind: with both paths, or one of them alone.
-        deterministic: D, units of the deterministic state (rssm, gru).
-        stochastic: numbers, or choices, of the stochastic state.
-        classes: categories per choice; 0 makes the latents Gaussian.
-        hidden: units of each hidden layer.
-        min_std: least standard deviation of Gaussian distributions.
-    """
-
-    kind: Literal["rssm", "ssm", "gru"] = "rssm"
-    deterministic: int = 200
-    stochastic: int = 30
-    classes: int = 0
-    hidden: int = 200
-    min_std: float = 0.1
-
-    def __post_init__(self):
-        for name in ("deterministic", "stochastic", "hidden"):
-            if not 1 <= getattr(self, name) <= LARGEST:
-                raise ConfigError(f"rssm.{name} must lie in [1, {LARGEST}], got {getattr(self, name)}")
-        if self.classes == 1 or not 0 <= self.classes <= LARGEST:
-            raise ConfigError(f"rssm.classes must be 0 or lie in [2, {LARGEST}], got {self.classes}")
-        if not 0.0 <= self.min_std <= 1e3:
-            raise ConfigError(f"rssm.min_std must lie in [0, 1000], got {self.min_std}")
-
-    @property
-    def features(self) -> int:
-        """Width of what `features` gives."""
-        width = self.stochastic * (self.classes or 1)
-        return width if self.kind == "ssm" else width + self.deterministic
+from imaginax.numerics.trees import select
 
 
 class Belief(NamedTuple):
@@ -215,7 +177,7 @@ def observe(
         belief: Belief, given: tuple[Array, Array, Array, Array]
     ) -> tuple[Belief, tuple[Belief, Belief]]:
         projected, action, first, key = given
-        belief, action = restart(start, belief, action, first)
+        belief, action = select(first, (start, jnp.zeros_like(action)), (belief, action))
         key_prior, key_posterior = jax.random.split(key)
         prior = rssm.predict(params, belief, action, key_prior)
         posterior = rssm.correct(params, prior, projected, key_posterior)
@@ -223,21 +185,3 @@ def observe(
 
     given = projected, actions, first, jax.random.split(key, len(actions))
     return jax.lax.scan(step, start, given)[1]
-
-
-def restart(
-    start: Belief, belief: Belief, action: Float[Array, "B A"], first: Bool[Array, "B"]
-) -> tuple[Belief, Array]:
-    """Belief and last action, forgotten where an episode begins."""
-    forget = lambda new, old: jnp.where(first.reshape(-1, *(1,) * (old.ndim - 1)), new, old)  # noqa: E731
-    return jax.tree.map(forget, start, belief), forget(jnp.zeros_like(action), action)
-
-
-def imagine(rssm: RSSM, params: PyTree, belief: Belief, actions: Float[Array, "H B A"], key: Array) -> Belief:
-    """Beliefs [H B ...] after each of `actions`, with nothing observed."""
-
-    def step(belief: Belief, given: tuple[Array, Array]) -> tuple[Belief, Belief]:
-        belief = rssm.predict(params, belief, *given)
-        return belief, belief
-
-    return jax.lax.scan(step, belief, (actions, jax.random.split(key, len(actions))))[1]

@@ -1,227 +1,212 @@
-"""Monte Carlo tree search in any world model that offers values and policies, on the trees of mctx.
+"""Monte Carlo tree search in a world model, on the trees of mctx.
 
-`make_search` gives the search itself, as self-play and players use it; `make_mcts` a `Planner`.
+    search    repeats, `config.simulations` times in every tree of a batch:
+    simulate  from the root along selected actions to an edge that was never followed
+    expand    the model predicts where that edge leads; a node is added
+    backward  its value is averaged into every node from there to the root
+
+It does what `mctx.search` does, and tests hold the two equal. That one maps loops over the batch, for which
+XLA copies whole trees at each edge of each path; here the paths of all trees are walked side by side, and
+only what changes is written.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int
 
-from imaginax.planners.mcts import selection, subtree
-from imaginax.planners.mcts import tree as mcts_tree
+from imaginax.planners.mcts import action_selection
 from imaginax.planners.mcts.config import SearchConfig
-from imaginax.planners.mcts.noise import dirichlet_mixture
-from imaginax.planners.mcts.subtree import Kept, Tree
-from imaginax.types import Capabilities, ConfigError, Environment, Planner, PlanOutput, WorldModel
-
-__all__ = [
-    "Search",
-    "SearchConfig",
-    "SearchResult",
-    "make_mcts",
-    "make_search",
-    "sample_by_visits",
-    "temperature_at",
-]
-
-NEEDS = Capabilities(discrete=True, value=True, policy=True)
+from imaginax.planners.mcts.tree import (
+    ROOT,
+    UNVISITED,
+    Node,
+    ReusedTree,
+    Root,
+    Tree,
+    action_of,
+    merge,
+    new_tree,
+)
+from imaginax.types import Belief, Evaluation, Params, WorldModel
 
 
-class SearchResult(NamedTuple):
-    """What a search found for B positions.
+class Path(NamedTuple):
+    """The ends of paths from the roots, all of the same length as long as they go on.
 
     Attributes:
-        visits: of the root's actions, those of a kept tree included.
-        policy: what a network learns from: the shares of the visits (puct) or the improved policy (gumbel).
-        action: the most visited one, that with the higher prior among equals (puct); Gumbel's choice.
-        value: of the root, the mean of its own and all values backed up to it.
-        q: of the root's actions, reward + discount x value; -inf for one without a visit.
-        raw_value: of the root, as the model judged it.
-        line: `action` and the most visited actions after it; -1 after the end of the game or of the tree.
+        node: node before the last edge.
+        slot: slot of the last edge.
+        child: node after it, or `UNVISITED`.
+        going: whether the path goes on.
+        depth: edges so far.
     """
 
-    visits: Int[Array, "B A"]
-    policy: Float[Array, "B A"]
-    action: Int[Array, "B"]
-    value: Float[Array, "B"]
-    q: Float[Array, "B A"]
-    raw_value: Float[Array, "B"]
-    line: Int[Array, "B L"]
+    node: Int[Array, "B"]
+    slot: Int[Array, "B"]
+    child: Int[Array, "B"]
+    going: Bool[Array, "B"]
+    depth: Int[Array, ""]
 
 
-class Search(NamedTuple):
-    """Monte Carlo tree search as functions; the carry is () unless trees are kept.
-
-    init:    batch size -> carry, with which nothing is kept
-    run:     (params, belief, carry, key, legal [B, A] or None, *, explore) -> (SearchResult, carry);
-             `explore` adds noise at the root. Where the carry holds the tree of this position the search
-             goes on in it, with `config.simulations` more, unless `room` says that they do not fit.
-    advance: (carry, action [B]) -> carry after a move of either side
-    forget:  (carry, mask [B]) -> carry that keeps nothing where the mask holds, as for a new game
-    room:    carry -> simulations [B] that the kept trees have room for
-    """
-
-    init: Callable[[int], PyTree]
-    run: Callable[..., tuple[SearchResult, PyTree]]
-    advance: Callable[[PyTree, Array], PyTree]
-    forget: Callable[[PyTree, Array], PyTree]
-    room: Callable[[PyTree], Array]
-
-
-def make_search(model: WorldModel, config: SearchConfig, env: Environment | None = None) -> Search:
-    """The configured search.
-
-    Args:
-        model: predicts, and judges positions; an illegal action has the lowest finite logit (`Evaluation`).
-        config: how to search.
-        env: a single environment in which `model` plays; only needed for `config.reuse`, to know the shapes.
-
-    Raises:
-        ConfigError: if trees are to be kept and `env` is missing, or the model has no `evaluate`.
-    """
-    if model.evaluate is None:
-        raise ConfigError("search needs a model with values and a policy, which this one lacks")
-    if config.reuse and env is None:
-        raise ConfigError("search.reuse needs make_search to be given the environment")
-
-    run = functools.partial(_run, model, config)
-    if env is None or not config.reuse:
-        return Search(lambda batch: (), run, _unchanged, _unchanged, lambda carry: jnp.zeros((), jnp.int32))
-    return Search(
-        init=functools.partial(mcts_tree.nothing_kept, model, config, env),
-        run=run,
-        advance=mcts_tree.advance,
-        forget=subtree.forget,
-        room=lambda carry: config.nodes - carry.count,
-    )
-
-
-def make_mcts(model: WorldModel, config: SearchConfig, env: Environment | None = None) -> Planner:
-    """Tree search as a planner, without noise; its plan is the principal variation; see `make_search`.
-
-    A kept tree assumes that every later decision follows the action of the one before.
-    """
-    search = make_search(model, config, env)
-
-    def plan(params, belief, plan_state, key, legal=None):
-        found, carry = search.run(params, belief, plan_state, key, legal, explore=False)
-        return found.action, search.advance(carry, found.action), PlanOutput(found.value, found.line)
-
-    return Planner(NEEDS, search.init, plan)
-
-
-def sample_by_visits(
-    visits: Shaped[Array, "B A"], temperature: float | Float[Array, "*B"], key: Array
-) -> Int[Array, "B"]:
-    """Actions in proportion to N^(1 / temperature); in the limit 0, one of the most visited, all alike.
-
-    Args:
-        visits: [B, A]; at least one in every row.
-        temperature: one for all, or [B].
-        key: consumed.
-    """
-    temperature = jnp.asarray(temperature, jnp.float32)[..., None]
-    logs = jnp.log(visits.astype(jnp.float32))
-    logs = logs - logs.max(axis=-1, keepdims=True)
-    cold = jnp.where(logs == 0, 0.0, -jnp.inf)
-    warm = logs / jnp.where(temperature > 0, temperature, 1.0)
-    return jax.random.categorical(key, jnp.where(temperature > 0, warm, cold)).astype(jnp.int32)
-
-
-def temperature_at(
-    move: Int[Array, "*B"], temperatures: tuple[float, ...] = (1.0, 0.0), until: tuple[int, ...] = (30,)
-) -> Float[Array, "*B"]:
-    """The temperature of a move, counted from 0: `temperatures[i]` before move `until[i]`, then the last.
-
-    The defaults are AlphaGo Zero's: 1 for the first 30 moves, then 0.
-    """
-    return jnp.asarray(temperatures, jnp.float32)[jnp.searchsorted(jnp.asarray(until), move, side="right")]
-
-
-def _unchanged(carry: PyTree, _: Array) -> PyTree:
-    return carry
-
-
-def _run(
+def search(
     model: WorldModel,
     config: SearchConfig,
-    params: PyTree,
-    belief: PyTree,
-    carry: PyTree,
+    params: Params,
+    root: Root,
     key: Array,
-    legal: Bool[Array, "B A"] | None = None,
     *,
-    explore: bool,
-) -> tuple[SearchResult, PyTree]:
-    key_root, key_noise, key_search = jax.random.split(key, 3)
-    kept = mcts_tree.usable(config, carry) if config.reuse else None
-    judged = model.evaluate(params, belief, key_root)  # type: ignore[misc]
-    root = mcts_tree.root_of(config, belief, judged, legal, kept)
-    extra = selection.Extra()
-    if config.policy == "gumbel":
-        extra = _sequential_halving(config, root.log_prior, kept, key_noise, explore)
-    elif explore:
-        root = root._replace(log_prior=_with_noise(config, root.log_prior, key_noise))
-    tree, count = mcts_tree.search(model, config, params, root, extra, kept, key_search)
-    carry = Kept(tree.replace(extra_data=()), count) if config.reuse else ()
-    return _summary(config, tree, judged.policy.shape[-1]), carry
+    extra: action_selection.Extra,
+    reused: ReusedTree | None = None,
+) -> ReusedTree:
+    """The trees after `config.simulations` simulations.
+
+    Args:
+        model: predicts reward, discount, value and policy.
+        config: how to search.
+        params: the model's parameters.
+        root: where the search begins.
+        key: consumed.
+        extra: what the selection of actions needs besides the tree.
+        reused: trees of these roots in which the search goes on, where there are any.
+    """
+    tree, count = new_tree(root, config.nodes), jnp.ones(root.value.shape, jnp.int32)
+    if reused is not None:
+        tree, count = merge(reused, tree), jnp.maximum(reused.count, 1)
+
+    def simulation(_, carry):
+        tree, count, key = carry
+        key, key_expand = jax.random.split(key)
+        path = simulate(config, tree)
+        new = path.child == UNVISITED
+        leaf = jnp.where(new, count, path.child)
+        tree = expand(model, config, params, tree, path, leaf, key_expand)
+        return _with_range(config, backward(tree, leaf)), count + new, key
+
+    tree = _with_range(config, tree.replace(extra_data=extra))
+    tree, count, _ = jax.lax.fori_loop(0, config.simulations, simulation, (tree, count, key))
+    return ReusedTree(tree, count)
 
 
-def _with_noise(config: SearchConfig, log_prior: Float[Array, "B K"], key: Array) -> Float[Array, "B K"]:
-    if not config.dirichlet_fraction:
-        return log_prior
-    return dirichlet_mixture(
-        key,
-        log_prior,
-        selection.is_legal(log_prior),
-        fraction=config.dirichlet_fraction,
-        alpha=config.dirichlet_alpha,
+@jax.named_scope("simulate")
+def simulate(config: SearchConfig, tree: Tree) -> Path:
+    """To the first edge that was never followed, or as far as `config.max_depth` edges."""
+    at_root = functools.partial(action_selection.selector(config, root=True), config)
+    interior = functools.partial(action_selection.selector(config, root=False), config)
+    rows = jnp.arange(tree.parents.shape[0])
+
+    def follow(path: Path, select: action_selection.Select) -> Path:
+        node = jnp.where(path.going, path.child, path.node)
+        slot = jnp.where(path.going, jax.vmap(select)(tree, node), path.slot)
+        child = tree.children_index[rows, node, slot]
+        depth = path.depth + 1
+        too_deep = (config.max_depth > 0) & (depth >= config.max_depth)
+        return Path(node, slot, child, path.going & (child != UNVISITED) & ~too_deep, depth)
+
+    root = jnp.full(rows.shape, ROOT, jnp.int32)
+    start = Path(root, root, root, rows >= 0, jnp.int32(0))
+    return jax.lax.while_loop(
+        lambda path: path.going.any(), lambda path: follow(path, interior), follow(start, at_root)
     )
 
 
-def _sequential_halving(
+@jax.named_scope("expand")
+def expand(
+    model: WorldModel,
     config: SearchConfig,
-    log_prior: Float[Array, "B K"],
-    kept: Kept | None,
+    params: Params,
+    tree: Tree,
+    path: Path,
+    leaf: Int[Array, "B"],
     key: Array,
-    explore: bool,
-) -> selection.Extra:
-    scale = config.gumbel_scale if explore else 0.0
-    gumbel = scale * jax.random.gumbel(key, log_prior.shape)
-    before = jnp.zeros(log_prior.shape, jnp.int32)
-    if kept is not None:
-        before = jnp.where(kept.count[:, None] > 0, kept.tree.children_visits[:, 0], before)
-    return selection.Extra(gumbel=gumbel, before=before)
-
-
-def _summary(config: SearchConfig, tree: Tree, num_actions: int) -> SearchResult:
-    """What the trees say of their roots."""
-    slot, policy = jax.vmap(functools.partial(_decision, config))(tree)
-    visits, q = tree.children_visits[:, 0], tree.qvalues(jnp.zeros(slot.shape, jnp.int32))
-    q = jnp.where(visits > 0, q, -jnp.inf)
-    root = jax.tree.map(lambda x: x[:, 0], tree.embeddings)
-    return SearchResult(
-        visits=mcts_tree.over_actions(root, visits, num_actions, 0),
-        policy=mcts_tree.over_actions(root, policy, num_actions, 0.0),
-        action=mcts_tree.action_of(root, slot),
-        value=tree.node_values[:, 0],
-        q=mcts_tree.over_actions(root, q, num_actions, -jnp.inf),
-        raw_value=tree.raw_values[:, 0],
-        line=jax.vmap(mcts_tree.principal_variation)(tree, slot),
+) -> Tree:
+    """Adds the nodes `leaf` at the ends of the paths; one that is there already is predicted again."""
+    rows = jnp.arange(len(leaf))
+    parent = jax.tree.map(lambda x: x[rows, path.node], tree.embeddings)
+    action = action_of(parent, path.slot)
+    belief, predicted = model.predict(params, parent.belief, action, key)
+    reward, discount, value = (jnp.asarray(x, jnp.float32) for x in predicted[:3])
+    if config.discount != 1:
+        discount = config.discount * discount
+    actions, logits = widest(config, jnp.asarray(predicted.policy))
+    edge, node = (rows, path.node, path.slot), (rows, leaf)
+    return tree.replace(
+        children_index=tree.children_index.at[edge].set(leaf),
+        children_rewards=tree.children_rewards.at[edge].set(reward),
+        children_discounts=tree.children_discounts.at[edge].set(discount),
+        parents=tree.parents.at[node].set(path.node),
+        action_from_parent=tree.action_from_parent.at[node].set(path.slot),
+        children_prior_logits=tree.children_prior_logits.at[node].set(action_selection.log_prior(logits)),
+        raw_values=tree.raw_values.at[node].set(value),
+        node_values=tree.node_values.at[node].set(value),
+        node_visits=tree.node_visits.at[node].add(1),
+        embeddings=jax.tree.map(lambda x, new: x.at[node].set(new), tree.embeddings, Node(belief, actions)),
     )
 
 
-def _decision(config: SearchConfig, tree: Tree) -> tuple[Array, Array]:
-    """The slot that is played at one root, and the policy [K] to learn from."""
-    root = jnp.int32(tree.ROOT_INDEX)
-    if config.policy == "gumbel":
-        return selection.gumbel_action(config, tree, root), selection.improved_policy(config, tree, root)
-    visits = tree.children_visits[root]
-    prior = jnp.exp(tree.children_prior_logits[root])
-    return (visits + prior / 2).argmax().astype(jnp.int32), visits / jnp.maximum(visits.sum(), 1)
+@jax.named_scope("backward")
+def backward(tree: Tree, leaf: Int[Array, "B"]) -> Tree:
+    """Counts the visit and averages reward + discount * value into every node from the leaf to the root."""
+    rows = jnp.arange(len(leaf))
+
+    def up(carry):
+        tree, node, mean, value = carry  # the mean of `node`, and the value that is backed up to it
+        going = node != ROOT
+        parent = jnp.where(going, tree.parents[rows, node], ROOT)
+        slot = jnp.where(going, tree.action_from_parent[rows, node], 0)
+        edge = (rows, parent, slot)
+        visits, old = tree.node_visits[rows, parent], tree.node_values[rows, parent]
+        value = tree.children_rewards[edge] + tree.children_discounts[edge] * value
+        of_parent = jnp.where(going, (old * visits + value) / (visits + 1), old)
+        of_edge = jnp.where(going, mean, tree.children_values[edge])
+        tree = tree.replace(
+            children_values=tree.children_values.at[edge].set(of_edge),
+            children_visits=tree.children_visits.at[edge].add(going),
+            node_values=tree.node_values.at[rows, parent].set(of_parent),
+            node_visits=tree.node_visits.at[rows, parent].set(visits + going),
+        )
+        return tree, parent, of_parent, value
+
+    value = tree.node_values[rows, leaf]
+    return jax.lax.while_loop(lambda carry: (carry[1] != ROOT).any(), up, (tree, leaf, value, value))[0]
+
+
+def root_of(
+    config: SearchConfig,
+    belief: Belief,
+    evaluation: Evaluation,
+    legal: Bool[Array, "B A"] | None = None,
+    reused: ReusedTree | None = None,
+) -> Root:
+    """The root without noise; where a tree is reused its slots stay as they are."""
+    logits = evaluation.policy
+    if legal is not None:
+        logits = jnp.where(legal, logits, jnp.finfo(logits.dtype).min)
+    actions, narrow = widest(config, logits)
+    if actions is not None and reused is not None:
+        actions = jnp.where(reused.count[:, None] > 0, reused.tree.embeddings.actions[:, ROOT], actions)
+        narrow = jnp.take_along_axis(logits, actions, axis=-1)
+    value = evaluation.value.astype(jnp.float32)
+    return Root(action_selection.log_prior(narrow), value, Node(belief, actions))
+
+
+def widest(
+    config: SearchConfig, logits: Float[Array, "B A"]
+) -> tuple[Int[Array, "B K"] | None, Float[Array, "B K"]]:
+    """The `config.width` actions of the highest logits, and these; None and all logits for all actions."""
+    if not 0 < config.width < logits.shape[-1]:
+        return None, logits
+    logits, actions = jax.lax.top_k(logits, config.width)
+    return actions, logits
+
+
+def _with_range(config: SearchConfig, tree: Tree) -> Tree:
+    """The tree with the range of its values, where the selection of actions needs it."""
+    if config.values != "tree":
+        return tree
+    low, high = action_selection.range_of_values(tree)
+    return tree.replace(extra_data=tree.extra_data._replace(low=low, high=high))

@@ -1,11 +1,13 @@
-"""The tree of one search: its root, its growth, and what of it outlives the search.
+"""The search tree: mctx's arrays, how actions are laid out in them, and what outlives a decision.
 
-Below, a slot is a column of the tree's arrays: an action, or one of the `width` best of a node.
+A slot is a column of the tree's arrays: an action, or one of a node's `SearchConfig.width` best ones. Nodes
+are in the order of their creation, so that a parent comes before its children. Between decisions the part
+of the tree below the move stays, and the next search goes on in it (Silver et al. 2017, Methods, "Play").
 """
 
 from __future__ import annotations
 
-import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -13,34 +15,35 @@ import jax.numpy as jnp
 import mctx
 from jaxtyping import Array, Bool, Float, Int
 
-from imaginax.planners.mcts import selection, simulation, subtree
-from imaginax.planners.mcts.config import SearchConfig
-from imaginax.planners.mcts.simulation import Step
-from imaginax.planners.mcts.subtree import ROOT, Kept, Tree
-from imaginax.types import Belief, Environment, Evaluation, Params, WorldModel
+from imaginax.types import Belief
 
+Tree = Any  # mctx.Tree, whose fields have wider types than type checkers can follow
+
+ROOT = mctx.Tree.ROOT_INDEX
+UNVISITED = mctx.Tree.UNVISITED
+NO_PARENT = mctx.Tree.NO_PARENT
 LINE = 16  # actions of a principal variation
 
 
 class Node(NamedTuple):
-    """What the tree stores of a position.
+    """What the tree stores of a position, besides statistics.
 
     Attributes:
-        belief: the model's.
-        actions: the searched ones, by slot; None where all are.
+        belief: the model's belief.
+        actions: searched actions by slot; None where all actions are searched.
     """
 
     belief: Belief
-    actions: Int[Array, "B K"] | None
+    actions: Int[Array, "*B K"] | None
 
 
 class Root(NamedTuple):
     """Where a search begins.
 
     Attributes:
-        log_prior: logarithms of the prior's probabilities; the lowest finite number for illegal actions.
-        value: as the model judges it.
-        node: what the tree stores.
+        log_prior: log probabilities of the prior; the lowest finite number for illegal actions.
+        value: value that the model predicts.
+        node: node that the tree stores.
     """
 
     log_prior: Float[Array, "B K"]
@@ -48,84 +51,47 @@ class Root(NamedTuple):
     node: Node
 
 
-def root_of(
-    config: SearchConfig,
-    belief: Belief,
-    judged: Evaluation,
-    legal: Bool[Array, "B A"] | None = None,
-    kept: Kept | None = None,
-) -> Root:
-    """The root's clean prior and value; where there is a kept tree, slots are as they are there."""
-    logits = judged.policy
-    if legal is not None:
-        logits = jnp.where(legal, logits, jnp.finfo(logits.dtype).min)
-    actions, narrow = _narrowed(config, logits)
-    if actions is not None and kept is not None:
-        actions = jnp.where(kept.count[:, None] > 0, kept.tree.embeddings.actions[:, 0], actions)
-        narrow = jnp.take_along_axis(logits, actions, axis=-1)
-    value = judged.value.astype(jnp.float32)
-    return Root(selection.log_prior(narrow), value, Node(belief, actions))
+class ReusedTree(NamedTuple):
+    """Trees [B, nodes, ...] between decisions.
+
+    Attributes:
+        tree: statistics, without `extra_data`, which belongs to a single search.
+        count: nodes in use; 0 where there is nothing to reuse.
+    """
+
+    tree: Tree
+    count: Int[Array, "B"]
 
 
-def search(
-    model: WorldModel,
-    config: SearchConfig,
-    params: Params,
-    root: Root,
-    extra: selection.Extra,
-    kept: Kept | None,
-    key: Array,
-) -> Kept:
-    """The trees after `config.simulations` simulations, in the kept ones where there are any."""
-    tree, count = _planted(root, config.nodes), jnp.ones(root.value.shape, jnp.int32)
-    if kept is not None:
-        tree, count = subtree.graft(kept, tree), jnp.maximum(kept.count, 1)
-    simulate = functools.partial(
-        simulation.simulate,
-        at_root=functools.partial(selection.selector(config, root=True), config),
-        below=functools.partial(selection.selector(config, root=False), config),
-        expand=functools.partial(_expand, model, config, params),
-        max_depth=config.max_depth,
+def new_tree(root: Root, nodes: int) -> Tree:
+    """Trees with room for `nodes` that have a root and nothing else."""
+    batch, slots = root.log_prior.shape
+
+    def filled(value: int, dtype: Any, *shape: int) -> Array:
+        return jnp.full((batch, nodes, *shape), value, dtype)
+
+    def at_root(value: Array) -> Array:
+        return filled(0, value.dtype, *value.shape[1:]).at[:, ROOT].set(value)
+
+    return mctx.Tree(
+        node_visits=at_root(jnp.ones(batch, jnp.int32)),
+        raw_values=at_root(root.value),
+        node_values=at_root(root.value),
+        parents=filled(NO_PARENT, jnp.int32),
+        action_from_parent=filled(NO_PARENT, jnp.int32),
+        children_index=filled(UNVISITED, jnp.int32, slots),
+        children_prior_logits=at_root(root.log_prior),
+        children_visits=filled(0, jnp.int32, slots),
+        children_rewards=filled(0, jnp.float32, slots),
+        children_discounts=filled(0, jnp.float32, slots),
+        children_values=filled(0, jnp.float32, slots),
+        embeddings=jax.tree.map(at_root, root.node),
+        root_invalid_actions=(),  # type: ignore[arg-type]  # the prior says so, at every node
+        extra_data=(),
     )
 
-    def once(_, carry):
-        tree, count, key = carry
-        key, key_step = jax.random.split(key)
-        return *simulate(_ranged(config, tree), count, key_step), key
 
-    tree = tree.replace(extra_data=extra)
-    tree, count, _ = jax.lax.fori_loop(0, config.simulations, once, (_ranged(config, tree), count, key))
-    return Kept(_ranged(config, tree), count)
-
-
-def usable(config: SearchConfig, kept: Kept) -> Kept:
-    """Those of the kept trees that have room for one more search."""
-    return subtree.forget(kept, kept.count + config.simulations > config.nodes)
-
-
-def nothing_kept(model: WorldModel, config: SearchConfig, env: Environment, batch: int) -> Kept:
-    """Trees of the right shapes, none of which is used."""
-
-    def first(key: Array) -> Tree:
-        params = model.init(key)
-        _, timestep = jax.vmap(env.init)(jax.random.split(key, batch))
-        belief = model.encode(params, timestep.observation, key)
-        root = root_of(config, belief, model.evaluate(params, belief, key))  # type: ignore[misc]
-        return _planted(root, config.nodes)
-
-    shapes = jax.eval_shape(first, jax.random.key(0))
-    tree = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    return Kept(tree, jnp.zeros(batch, jnp.int32))
-
-
-def advance(kept: Kept, action: Int[Array, "B"]) -> Kept:
-    """What is left of the kept trees after `action`; nothing where it was not searched."""
-    actions = kept.tree.embeddings.actions
-    if actions is None:
-        return subtree.descend(kept, action)
-    match = actions[:, 0] == action[:, None]
-    slot = jnp.where(match.any(axis=-1), match.argmax(axis=-1), -1)
-    return subtree.descend(kept, slot)
+# ------------------------------------------------------------------ actions and slots
 
 
 def action_of(node: Node, slot: Int[Array, "*B"]) -> Int[Array, "*B"]:
@@ -159,57 +125,76 @@ def principal_variation(tree: Tree, slot: Int[Array, ""]) -> Int[Array, "L"]:
     return jax.lax.scan(follow, start, length=LINE)[1]
 
 
-def _planted(root: Root, nodes: int) -> Tree:
-    """Trees with room for `nodes` that have a root and nothing else."""
-    batch, slots = root.log_prior.shape
-
-    def all_of(value: int, dtype: Any, *shape: int) -> Array:
-        return jnp.full((batch, nodes, *shape), value, dtype)
-
-    def rooted(value: Array) -> Array:
-        return all_of(0, value.dtype, *value.shape[1:]).at[:, ROOT].set(value)
-
-    parts = {
-        "node_visits": rooted(jnp.ones(batch, jnp.int32)),
-        "raw_values": rooted(root.value),
-        "node_values": rooted(root.value),
-        "parents": all_of(mctx.Tree.NO_PARENT, jnp.int32),
-        "action_from_parent": all_of(mctx.Tree.NO_PARENT, jnp.int32),
-        "children_index": all_of(mctx.Tree.UNVISITED, jnp.int32, slots),
-        "children_prior_logits": rooted(root.log_prior),
-        "children_visits": all_of(0, jnp.int32, slots),
-        "children_rewards": all_of(0, jnp.float32, slots),
-        "children_discounts": all_of(0, jnp.float32, slots),
-        "children_values": all_of(0, jnp.float32, slots),
-        "embeddings": jax.tree.map(rooted, root.node),
-        "root_invalid_actions": (),  # the prior says which they are, here and at every other node
-        "extra_data": (),
-    }
-    return mctx.Tree(**parts)
+# --------------------------------------------------------------------- tree reuse
 
 
-def _expand(
-    model: WorldModel, config: SearchConfig, params: Params, node: Node, slot: Array, key: Array
-) -> Step:
-    """What the model predicts of one step."""
-    belief, predicted = model.predict(params, node.belief, action_of(node, slot), key)
-    reward, discount, value, policy = predicted
-    actions, logits = _narrowed(config, jnp.asarray(policy))
-    reward, discount, value = (jnp.asarray(x, jnp.float32) for x in (reward, discount, value))
-    return Step(reward, discount, value, selection.log_prior(logits), Node(belief, actions))
+def discard(reused: ReusedTree, mask: Bool[Array, "B"]) -> ReusedTree:
+    """Discards the trees where `mask` holds."""
+    return reused._replace(count=jnp.where(mask, 0, reused.count))
 
 
-def _narrowed(config: SearchConfig, logits: Float[Array, "B A"]):
-    """The actions of the `width` highest logits, and these; None and all logits where none is left out."""
-    if not 0 < config.width < logits.shape[-1]:
-        return None, logits
-    logits, actions = jax.lax.top_k(logits, config.width)
-    return actions, logits
+def advance(reused: ReusedTree, action: Int[Array, "B"]) -> ReusedTree:
+    """The subtrees below `action`; nothing where the action was not searched or does not exist."""
+    actions, slot = reused.tree.embeddings.actions, action
+    if actions is not None:
+        match = actions[:, ROOT] == action[:, None]
+        slot = jnp.where(match.any(axis=-1), match.argmax(axis=-1), -1)
+    tree, count = jax.vmap(_subtree)(reused.tree, reused.count, slot)
+    return ReusedTree(tree, count)
 
 
-def _ranged(config: SearchConfig, tree: Tree) -> Tree:
-    """The tree with the range of its values, where selection needs it."""
-    if config.values != "tree":
-        return tree
-    low, high = selection.range_of_values(tree)
-    return tree.replace(extra_data=tree.extra_data._replace(low=low, high=high))
+def merge(reused: ReusedTree, fresh: Tree) -> Tree:
+    """The reused trees, and `fresh` ones where there is nothing to reuse.
+
+    Prior, raw value and belief of the root are always those of `fresh`: they may have new noise, come from
+    other parameters or, with a learned model, be encoded rather than imagined.
+    """
+    tree = jax.tree.map(
+        lambda old, new: jnp.where(_column(reused.count > 0, new), old, new), reused.tree, fresh
+    )
+    return tree.replace(
+        children_prior_logits=_with_root(tree.children_prior_logits, fresh.children_prior_logits),
+        raw_values=_with_root(tree.raw_values, fresh.raw_values),
+        embeddings=jax.tree.map(_with_root, tree.embeddings, fresh.embeddings),
+    )
+
+
+def _subtree(tree: Tree, count: Array, slot: Array) -> tuple[Tree, Array]:
+    """The subtree of one tree under the root's `slot`; the nodes that stay keep their order."""
+    nodes, actions = tree.children_index.shape
+    child = tree.children_index[ROOT, jnp.clip(slot, 0, actions - 1)]
+    child = jnp.where((count > 0) & (slot >= 0) & (slot < actions), child, -1)
+    member = _below(tree.parents, child) & (jnp.arange(nodes) < count)
+    place = jnp.where(member, jnp.cumsum(member) - 1, -1)
+    count = member.sum()
+    source = (
+        jnp.zeros(nodes, jnp.int32).at[jnp.where(member, place, nodes)].set(jnp.arange(nodes), mode="drop")
+    )
+    used = jnp.arange(nodes) < count
+    moved = jax.tree.map(lambda x: jnp.where(_column(used, x), x[source], jnp.zeros_like(x)), tree)
+    inner = used & (jnp.arange(nodes) > 0)  # the new root has no parent
+    moved = moved.replace(
+        parents=jnp.where(inner, place[moved.parents], NO_PARENT),
+        action_from_parent=jnp.where(inner, moved.action_from_parent, NO_PARENT),
+        children_index=jnp.where(
+            used[:, None] & (moved.children_index >= 0), place[moved.children_index], UNVISITED
+        ),
+    )
+    return moved, count
+
+
+def _below(parents: Int[Array, "nodes"], top: Array) -> Bool[Array, "nodes"]:
+    """Which nodes are `top` or have it among their ancestors, by pointer jumping: log2(nodes) gathers."""
+    nodes = jnp.arange(parents.shape[0])
+    above = jnp.where((nodes == top) | (parents < 0), nodes, parents)
+    for _ in range(math.ceil(math.log2(max(len(nodes), 2)))):
+        above = above[above]
+    return above == top
+
+
+def _column(mask: Array, x: Array) -> Array:
+    return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+
+
+def _with_root(x: Array, fresh: Array) -> Array:
+    return x.at[:, ROOT].set(fresh[:, ROOT])

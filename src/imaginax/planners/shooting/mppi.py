@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from imaginax.models.imagination import imagined_returns
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.planners.shooting.noise import coloured_noise
-from imaginax.planners.shooting.planner import ShootingConfig, shift
+from imaginax.planners.shooting.planner import shift
 from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
 
 

@@ -2,75 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Literal
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from imaginax.planners.shooting.config import LARGEST, ShootingConfig
 from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, WorldModel
 
-Method = Literal["random", "cem", "planet_cem", "icem", "mppi"]
 NEEDS = Capabilities(continuous=True)
-MOST = {"horizon": 100_000, "population": 10_000_000, "iterations": 1_000, "elites": 10_000_000}
-LARGEST = 1e15  # of numbers that are squared in float32
-
-
-@dataclasses.dataclass(frozen=True)
-class ShootingConfig:
-    """A sampling planner; the defaults are PETS's CEM for the cart-pole.
-
-    Attributes:
-        method: random shooting, CEM as PETS or as PlaNet has it (`planet_cem`), iCEM or MPPI.
-        horizon: H, steps that a plan looks ahead.
-        population: candidate plans an iteration.
-        iterations: refinements a decision (all but random).
-        elites: candidates that the next distribution is fitted to (cem, planet_cem, icem); fewer where fewer
-            have a return.
-        alpha: weight of the old mean and variance against the elites' (cem, icem).
-        epsilon: CEM stops once the largest variance is no larger than this.
-        noise_std: standard deviation of the first iteration's noise, as a fraction of half the action range
-            (icem, mppi).
-        noise_beta: exponent of the coloured noise's power spectrum, 0 is white (icem, mppi).
-        keep: fraction of elites carried to the next iteration and, shifted, to the next decision (icem).
-        decay: factor by which the population shrinks each iteration (icem).
-        temperature: of the exponential weights on returns (mppi).
-    """
-
-    method: Method = "cem"
-    horizon: int = 25
-    population: int = 400
-    iterations: int = 5
-    elites: int = 40
-    alpha: float = 0.1
-    epsilon: float = 1e-3
-    noise_std: float = 0.5
-    noise_beta: float = 2.0
-    keep: float = 0.3
-    decay: float = 1.25
-    temperature: float = 1.0
-
-    def __post_init__(self):
-        for name in ("horizon", "population", "iterations", "elites"):
-            if not 1 <= getattr(self, name) <= MOST[name]:
-                raise ConfigError(f"planner.{name} must lie in [1, {MOST[name]}], got {getattr(self, name)}")
-        if self.method in ("cem", "planet_cem", "icem") and self.elites > self.population:
-            raise ConfigError(
-                f"planner.elites ({self.elites}) must not exceed planner.population ({self.population})"
-            )
-        if not 0.0 <= self.alpha < 1.0:
-            raise ConfigError(f"planner.alpha must lie in [0, 1), got {self.alpha}")
-        if not 0.0 <= self.keep <= 1.0:
-            raise ConfigError(f"planner.keep must lie in [0, 1], got {self.keep}")
-        for name, least in (("decay", 1.0), ("epsilon", 0.0), ("noise_beta", -LARGEST)):
-            if not least <= getattr(self, name) <= LARGEST:
-                raise ConfigError(
-                    f"planner.{name} must lie in [{least:g}, {LARGEST:g}], got {getattr(self, name)}"
-                )
-        for name in ("temperature", "noise_std"):
-            if not 0.0 < getattr(self, name) <= LARGEST:
-                raise ConfigError(f"planner.{name} must lie in (0, {LARGEST:g}], got {getattr(self, name)}")
 
 
 def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Planner:

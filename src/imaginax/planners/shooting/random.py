@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from imaginax.models.imagination import imagined_returns
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
 
 

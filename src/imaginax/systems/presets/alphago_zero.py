@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 
-from imaginax.acting.resignation import ResignationConfig
-from imaginax.arena.evaluation import EvaluationConfig
-from imaginax.learning.policy_value import OptimiserConfig
-from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts.search import SearchConfig
+from imaginax.acting.config import ResignationConfig
+from imaginax.arena.config import EvaluationConfig
+from imaginax.errors import ConfigError
+from imaginax.learning.config import OptimiserConfig
+from imaginax.networks.config import NetworkConfig
+from imaginax.planners.mcts.config import SearchConfig
 from imaginax.registry import SystemEntry, build
 from imaginax.systems.presets.self_play import SelfPlayConfig
-from imaginax.types import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)

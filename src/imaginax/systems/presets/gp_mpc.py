@@ -6,13 +6,11 @@ import dataclasses
 from functools import partial
 from typing import ClassVar
 
-from imaginax.learning.gp_trials import (
-    published,
-)
-from imaginax.models.gp.fit import GPFitConfig
-from imaginax.planners.moment_matching import MomentPlannerConfig
+from imaginax.errors import ConfigError
+from imaginax.learning.config import published
+from imaginax.models.gp.config import GPFitConfig
+from imaginax.planners.config import MomentPlannerConfig
 from imaginax.registry import SystemEntry, build
-from imaginax.types import ConfigError
 
 MOST = 10_000  # trials; an exact process of all their data has to be kept
 

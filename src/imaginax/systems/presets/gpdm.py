@@ -6,11 +6,10 @@ import dataclasses
 from functools import partial
 from typing import ClassVar
 
-from imaginax.models.gpdm.data import GPDMConfig
-from imaginax.models.gpdm.fit import FitConfig
-from imaginax.numerics.hmc import HMCConfig
+from imaginax.errors import ConfigError
+from imaginax.models.gpdm.config import GPDMConfig, GPDMFitConfig
+from imaginax.numerics.config import HMCConfig
 from imaginax.registry import SystemEntry, build
-from imaginax.types import ConfigError
 
 METHODS = ("map", "two_stage")
 
@@ -51,7 +50,7 @@ class GPDMSystemConfig:
     rounds: int = 20
     sweeps: int = 50
     model: GPDMConfig = GPDMConfig(balanced=True)
-    fit: FitConfig = FitConfig()
+    fit: GPDMFitConfig = GPDMFitConfig()
     hmc: HMCConfig = HMCConfig(draws=25, burn_in=10, leapfrog=20, step=0.002)
 
     def __post_init__(self):

@@ -7,10 +7,10 @@ from functools import partial
 from typing import ClassVar
 
 from imaginax import envs
-from imaginax.envs.control import PLANET_ACTION_REPEAT
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.envs.control.tasks import PLANET_ACTION_REPEAT
+from imaginax.errors import ConfigError
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.registry import SystemEntry, build
-from imaginax.types import ConfigError
 
 _LEAST = {"action_repeat": 1, "trials": 1, "eval_episodes": 1, "trial_steps": 0}
 

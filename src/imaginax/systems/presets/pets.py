@@ -6,11 +6,11 @@ import dataclasses
 from functools import partial
 from typing import ClassVar
 
-from imaginax.learning.ensemble import FitConfig
-from imaginax.models.ensemble.model import EnsembleConfig
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.errors import ConfigError
+from imaginax.learning.config import EnsembleFitConfig
+from imaginax.models.ensemble.config import EnsembleConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.registry import SystemEntry, build
-from imaginax.types import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PetsConfig:
     chunk_steps: int = 0
     eval_episodes: int = 1
     model: EnsembleConfig = EnsembleConfig()
-    fit: FitConfig = FitConfig()
+    fit: EnsembleFitConfig = EnsembleFitConfig()
     planner: ShootingConfig = ShootingConfig()
 
     def __post_init__(self):
@@ -56,7 +56,7 @@ PAPER = {
         trials=100,
         chunk_steps=25,
         model=EnsembleConfig(hidden=(200,) * 4, weight_decay=(2.5e-4, 5e-4, 5e-4, 5e-4, 7.5e-4)),
-        fit=FitConfig(learning_rate=7.5e-4),
+        fit=EnsembleFitConfig(learning_rate=7.5e-4),
     ),
     "pets_pusher": PetsConfig(
         env="pets_pusher",
@@ -78,7 +78,7 @@ PAPER = {
 LAPTOP = PetsConfig(
     trials=8,
     model=EnsembleConfig(hidden=(128,) * 3, particles=5),
-    fit=FitConfig(epochs=50, holdout=0.05),
+    fit=EnsembleFitConfig(epochs=50, holdout=0.05),
     planner=ShootingConfig(population=100, elites=10, iterations=3),
 )
 
@@ -88,7 +88,9 @@ TINY = PetsConfig(
     trials=5,
     eval_episodes=64,
     model=EnsembleConfig(members=2, particles=2, hidden=(32,), weight_decay=(0.0, 0.0)),
-    fit=FitConfig(batch_size=256, epochs=100, learning_rate=3e-3),  # a batch that eight devices can share
+    fit=EnsembleFitConfig(
+        batch_size=256, epochs=100, learning_rate=3e-3
+    ),  # a batch that eight devices can share
     planner=ShootingConfig(horizon=10, population=100, elites=10, iterations=4),
 )
 

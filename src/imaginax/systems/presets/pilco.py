@@ -6,18 +6,16 @@ import dataclasses
 from functools import partial
 from typing import ClassVar, Literal
 
-from imaginax.learning.gp_trials import (
-    published,
-)
-from imaginax.models.gp.fit import GPFitConfig
+from imaginax.errors import ConfigError
+from imaginax.learning.config import published
+from imaginax.models.gp.config import GPFitConfig
 from imaginax.registry import SystemEntry, build
-from imaginax.types import ConfigError
 
 MOST = 10_000  # trials; an exact process of all their data has to be kept
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchConfig:
+class PolicySearchConfig:
     """The policy and its search.
 
     Attributes:
@@ -67,7 +65,7 @@ class PILCOConfig:
     eval_episodes: int = 8
     inducing: int = 0
     fit: GPFitConfig = GPFitConfig()
-    search: SearchConfig = SearchConfig()
+    search: PolicySearchConfig = PolicySearchConfig()
 
     def __post_init__(self):
         for name, least in (("trials", 1), ("eval_episodes", 1), ("inducing", 0)):
@@ -78,7 +76,7 @@ class PILCOConfig:
 # The released scenarios (UCL-SML/pilco-matlab): 10 and 100 basis functions, 300 inducing inputs.
 # Trials of 3 s, as in GP-MPC's.
 CARTPOLE = PILCOConfig(inducing=300)
-DOUBLE_PENDULUM = PILCOConfig(trials=12, inducing=300, search=SearchConfig(centres=100))
+DOUBLE_PENDULUM = PILCOConfig(trials=12, inducing=300, search=PolicySearchConfig(centres=100))
 PAPER = {
     "gpmpc_cartpole": CARTPOLE,
     "gpmpc_double_pendulum": dataclasses.replace(DOUBLE_PENDULUM, env="gpmpc_double_pendulum"),
@@ -87,7 +85,7 @@ PAPER = {
 }
 
 # Longer searches than the published; on the cart-pole ten to forty seconds a trial on one core.
-LAPTOP = PILCOConfig(search=SearchConfig(centres=20, starts=32, steps=400, tolerance=1e-6))
+LAPTOP = PILCOConfig(search=PolicySearchConfig(centres=20, starts=32, steps=400, tolerance=1e-6))
 LAPTOP_CENTRES = {"gpmpc_double_pendulum": 50, "gpmpc_double_pendulum_wall": 50}
 
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs.
@@ -96,7 +94,7 @@ TINY = PILCOConfig(
     trials=3,
     eval_episodes=64,
     fit=GPFitConfig(steps=30),
-    search=SearchConfig(policy="linear", horizon=12, steps=30),
+    search=PolicySearchConfig(policy="linear", horizon=12, steps=30),
 )
 
 

@@ -6,15 +6,11 @@ import dataclasses
 from functools import partial
 from typing import ClassVar
 
-from imaginax.envs.control import PLANET_ACTION_REPEAT
-from imaginax.models.latent.model import LatentModelConfig
-from imaginax.models.latent.objective import ObjectiveConfig
-from imaginax.models.latent.rssm import RSSMConfig
-from imaginax.planners.shooting.planner import ShootingConfig
+from imaginax.envs.control.tasks import PLANET_ACTION_REPEAT
+from imaginax.errors import ConfigError
+from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
+from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.registry import SystemEntry, build
-from imaginax.types import (
-    ConfigError,
-)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from imaginax.arena.evaluation import EvaluationConfig
-from imaginax.learning.policy_value import OptimiserConfig
-from imaginax.networks.residual import NetworkConfig
-from imaginax.planners.mcts.search import SearchConfig
-from imaginax.types import ConfigError
+from imaginax.arena.config import EvaluationConfig
+from imaginax.errors import ConfigError
+from imaginax.learning.config import OptimiserConfig
+from imaginax.networks.config import NetworkConfig
+from imaginax.planners.mcts.config import SearchConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from imaginax.planners.mcts.search import SearchConfig, make_mcts, make_search
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.planner import make_mcts, make_tree_search
 from imaginax.types import ConfigError
 from tests.planners.mcts.reference import Reference
 from tests.planners.worlds import game_tree, game_tree_env, game_tree_model
@@ -24,9 +25,9 @@ KEY = jax.random.key(0)
 @functools.cache
 def make(config):
     """The search, and its compiled run, advance and forget."""
-    search = make_search(game_tree_model(GAME), config, game_tree_env(GAME))
+    search = make_tree_search(game_tree_model(GAME), config, game_tree_env(GAME))
     run = jax.jit(functools.partial(search.run, (), explore=False))
-    return search, run, jax.jit(search.advance), jax.jit(search.forget)
+    return search, run, jax.jit(search.advance), jax.jit(search.reset)
 
 
 def begin(config, places=PLACES):
@@ -236,4 +237,4 @@ def test_the_planner_goes_on_below_its_own_action():
 
 def test_shapes_must_be_known():
     with pytest.raises(ConfigError, match="search.reuse"):
-        make_search(game_tree_model(GAME), PUCT)
+        make_tree_search(game_tree_model(GAME), PUCT)

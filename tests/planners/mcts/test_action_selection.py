@@ -1,6 +1,7 @@
-"""Scaled values and the policies that come from them, against those of mctx."""
+"""Scaled values and the policies from them against those of mctx; noise against its closed form."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,9 @@ import mctx
 import numpy as np
 import pytest
 
-from imaginax.planners.mcts import selection
-from imaginax.planners.mcts.search import SearchConfig, make_search
+from imaginax.planners.mcts import action_selection as selection
+from imaginax.planners.mcts.config import SearchConfig
+from imaginax.planners.mcts.planner import make_tree_search
 from imaginax.planners.mcts.tree import Node
 from tests.planners.worlds import game_tree, game_tree_model
 
@@ -114,7 +116,7 @@ def test_a_gumbel_search_is_that_of_mctx(simulations, width):
         max_considered=3,
         width=width,
     )
-    search = make_search(model, config)
+    search = make_tree_search(model, config)
     found, _ = jax.jit(functools.partial(search.run, explore=False))((), places, (), jax.random.key(0))
 
     def recurrent(params, key, action, belief):
@@ -138,3 +140,68 @@ def test_a_gumbel_search_is_that_of_mctx(simulations, width):
     np.testing.assert_array_equal(found.visits, theirs.search_tree.summary().visit_counts)
     np.testing.assert_array_equal(found.action, theirs.action)
     np.testing.assert_allclose(found.policy, theirs.action_weights, atol=2e-4)
+
+
+# ------------------------------------------------------------------ noise
+
+
+def expected_variation(legal, alpha, fraction=0.25):
+    """Of a uniform prior on `legal` actions, in total variation.
+
+    A coordinate of the noise is Beta(a, b) with a = alpha, b = (legal - 1) alpha, whose mean absolute
+    deviation is 2 a^a b^b / (B(a, b) (a + b)^(a + b + 1)).
+    """
+    a, b = alpha, (legal - 1) * alpha
+    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    deviation = 2 * math.exp(a * math.log(a) + b * math.log(b) - log_beta - (a + b + 1) * math.log(a + b))
+    return fraction * legal * deviation / 2
+
+
+def mixtures(actions, legal, alpha, rows, seed=0):
+    allowed = jnp.zeros(actions, bool).at[jnp.arange(legal) * (actions // legal)].set(True)
+    prior = jnp.where(allowed, -jnp.log(legal), ILLEGAL)
+    rows_of = jnp.broadcast_to(prior, (rows, actions)), jnp.broadcast_to(allowed, (rows, actions))
+    mixed = selection.dirichlet_mixture(jax.random.key(seed), *rows_of, fraction=0.25, alpha=alpha)
+    return np.asarray(mixed), np.asarray(allowed)
+
+
+@pytest.mark.parametrize(
+    "actions, legal, alpha, published",
+    [(4672, 30, 0.3, 0.1414), (2187, 80, 0.15, 0.1727), (362, 250, 0.03, 0.222), (7, 7, 1.0, 0.084)],
+    ids=["chess", "shogi", "go", "connect four"],
+)
+def test_noise_moves_the_prior_as_far_as_it_should_however_few_actions_are_legal(
+    actions, legal, alpha, published
+):
+    np.testing.assert_allclose(expected_variation(legal, alpha), published, atol=1e-3)
+    log_prior, allowed = mixtures(actions, legal, alpha, rows=200)
+    mixed = np.exp(log_prior)
+    np.testing.assert_allclose(mixed.sum(axis=1), 1.0, atol=1e-5)
+    assert (log_prior[:, ~allowed] == ILLEGAL).all()
+    moved = np.abs(mixed - allowed / legal).sum(axis=1) / 2
+    np.testing.assert_allclose(moved.mean(), expected_variation(legal, alpha), rtol=0.04)
+
+
+def test_the_concentration_follows_the_number_of_legal_actions():
+    """With alpha 0 two rows of 10 and 40 legal actions have the noise of alpha 1 and 0.25."""
+    legal = jnp.arange(50) < jnp.where(jnp.arange(4000) % 2, 40, 10)[:, None]
+    prior = jnp.where(legal, -jnp.log(legal.sum(1, keepdims=True)), ILLEGAL)
+    mixed = np.exp(selection.dirichlet_mixture(jax.random.key(1), prior, legal, fraction=0.25, alpha=0.0))
+    moved = np.abs(mixed - np.exp(prior)).sum(axis=1) / 2
+    np.testing.assert_allclose(moved[::2].mean(), expected_variation(10, 1.0), rtol=0.03)
+    np.testing.assert_allclose(moved[1::2].mean(), expected_variation(40, 0.25), rtol=0.03)
+
+
+def test_a_tiny_concentration_gives_finite_noise_and_a_single_legal_action_stays_certain():
+    log_prior, allowed = mixtures(100, 50, 1e-3, rows=500)
+    assert np.isfinite(log_prior).all()
+    np.testing.assert_allclose(np.exp(log_prior).sum(axis=1), 1.0, atol=1e-5)
+    log_prior, allowed = mixtures(100, 1, 0.3, rows=2)
+    np.testing.assert_allclose(log_prior[:, allowed], 0.0, atol=1e-6)
+
+
+def test_a_fraction_of_zero_changes_nothing():
+    prior = jax.nn.log_softmax(jnp.array([[0.0, 1.0, 2.0]]))
+    legal = jnp.ones((1, 3), bool)
+    mixed = selection.dirichlet_mixture(jax.random.key(0), prior, legal, fraction=0.0, alpha=0.3)
+    np.testing.assert_allclose(mixed, prior, atol=1e-6)

@@ -1,0 +1,90 @@
+"""Settings of learning: the fit of an ensemble, and the optimiser of a policy and value network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+
+from imaginax.errors import ConfigError
+
+MOST = 1_000_000  # of each setting of an ensemble's fit
+
+Config = TypeVar("Config")
+
+
+@dataclasses.dataclass(frozen=True)
+class EnsembleFitConfig:
+    """How the model is trained.
+
+    Attributes:
+        learning_rate: of Adam.
+        batch_size: rows of each member's bootstrap in a step.
+        epochs: passes over the bootstraps in each fit.
+        holdout: fraction of rows never trained on, for the hold-out metrics; 0 as published.
+    """
+
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    epochs: int = 5
+    holdout: float = 0.0
+
+    def __post_init__(self):
+        if not 0.0 < self.learning_rate <= MOST:
+            raise ConfigError(f"fit.learning_rate must lie in (0, {MOST}], got {self.learning_rate}")
+        for name in ("batch_size", "epochs"):
+            if not 1 <= getattr(self, name) <= MOST:
+                raise ConfigError(f"fit.{name} must lie in [1, {MOST}], got {getattr(self, name)}")
+        if not 0.0 <= self.holdout < 1.0:
+            raise ConfigError(f"fit.holdout must lie in [0, 1), got {self.holdout}")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimiserConfig:
+    """How the network's weights are updated.
+
+    Attributes:
+        kind: stochastic gradient descent with momentum, as published, or Adam.
+        rates: learning rates, each until the next boundary.
+        boundaries: numbers of updates after which the next rate holds, one fewer than rates.
+        momentum: of `sgd`.
+        weight_decay: c, the weight of |theta|^2 in the loss.
+        value_weight: of the value's squared error in the loss.
+    """
+
+    kind: Literal["sgd", "adam"] = "sgd"
+    rates: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
+    boundaries: tuple[int, ...] = (400_000, 600_000)
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    value_weight: float = 1.0
+
+    def __post_init__(self):
+        if not self.rates or not all(0 < rate < 1e3 for rate in self.rates):
+            raise ConfigError(f"optimiser.rates must be positive, got {self.rates}")
+        rising = all(a < b for a, b in zip((0, *self.boundaries), self.boundaries, strict=False))
+        if (
+            len(self.boundaries) != len(self.rates) - 1
+            or not rising
+            or max(self.boundaries, default=0) >= 2**31
+        ):
+            raise ConfigError(
+                f"optimiser.boundaries must be rising numbers of updates, one fewer than optimiser.rates"
+                f" ({len(self.rates)}), got {self.boundaries}"
+            )
+        for name, highest in (("momentum", 1.0), ("weight_decay", 1e3), ("value_weight", 1e3)):
+            if not 0 <= getattr(self, name) < highest:
+                raise ConfigError(f"optimiser.{name} must lie in [0, {highest:g}), got {getattr(self, name)}")
+
+
+def published(presets: Mapping[str, Config], name: str, env: str) -> Config:
+    """The settings of an environment of the papers.
+
+    Raises:
+        ConfigError: for an environment that they did not use.
+    """
+    if env not in presets:
+        raise ConfigError(
+            f"preset {name} has settings for {', '.join(presets)}; for env {env} use preset laptop"
+        )
+    return presets[env]
