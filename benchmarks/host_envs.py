@@ -27,7 +27,7 @@ from imaginax.runtime.compilation import enable_cache
 from imaginax.runtime.host_driver import HostDriver
 from imaginax.runtime.plotting import commit
 from imaginax.runtime.run_directory import write_json
-from imaginax.types import Stage, System, SystemState
+from imaginax.types import Episodes, Stage, System, SystemState
 
 RESULT = Path(__file__).parents[1] / "results" / "benchmarks" / "host_envs.json"
 WIDTH = 256  # of the matrices
@@ -64,8 +64,8 @@ def make_system(seconds: float, products: int, stage: Stage) -> System:
         zero = jnp.zeros((), jnp.int32)
         return SystemState(jnp.eye(WIDTH), replay.init(), state, timestep, (), key, zero)
 
-    def act(learner, carry, timestep, key):
-        return carry, jax.random.uniform(key, (1, 1)) + 1e-9 * learner[0, 0], {}
+    def act(params, carry, timestep, key):
+        return carry, jax.random.uniform(key, (1, 1)) + 1e-9 * params[0, 0], {}
 
     def learn(learner, memory, key):
         learner = jax.lax.fori_loop(0, products, lambda _, w: jnp.tanh(w @ w), learner)
@@ -74,7 +74,19 @@ def make_system(seconds: float, products: int, stage: Stage) -> System:
     def record(timestep, action, following, extras):
         return following.observation
 
-    return System("bench", None, vector, replay, init, act, learn, record, None, (stage,))
+    return System(
+        name="bench",
+        config=None,
+        environment=vector,
+        replay=replay,
+        init=init,
+        params_of=lambda learner: learner,
+        act=act,
+        learn=learn,
+        record=record,
+        evaluate=lambda state, key: Episodes(jnp.zeros(1), ()),
+        schedule=(stage,),
+    )
 
 
 def chunk_seconds(system: System, *, overlap: bool) -> float:

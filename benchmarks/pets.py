@@ -56,7 +56,7 @@ def plan(config: pets_presets.PetsConfig) -> Program:
     """One decision: every candidate, particle, step and iteration."""
     system = pets.make(config)
     state = jax.jit(system.init)(jax.random.key(0))
-    arguments = (state.learner, state.carry, state.timestep, state.key)
+    arguments = (system.params_of(state.learner), state.carry, state.timestep, state.key)
     program = compiled(system.act, *arguments)
     planner = config.planner
     passes = planner.population * config.model.particles * planner.horizon * planner.iterations

@@ -26,7 +26,7 @@ from imaginax.data import go_games
 from imaginax.learning import imitation, policy_value
 from imaginax.learning.config import OptimiserConfig
 from imaginax.runtime import playback, plotting, run
-from imaginax.systems.alphago_zero import BestPlayer
+from imaginax.systems.alphago_zero import Best
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "results" / "alphago_zero" / "human.json"
@@ -58,12 +58,12 @@ def measure(path: str) -> None:
     foresight = imitation.make_measure(network, _game(env))
     taught, curve = _taught(env, network, taught_on, lambda learned: foresight(learned, asked_about))
     kept = run.snapshots(trained.system, trained.directory, trained.record)
-    champions = [jax.tree.map(lambda leaf: leaf[0], one.state) for one in kept]
+    champions = [trained.system.params_of(jax.tree.map(lambda leaf: leaf[0], one.state)) for one in kept]
     record |= {
         "positions": {"taught": len(taught_on.move), "asked": len(asked_about.move)},
         "taught": curve,
         "snapshots": [
-            {"step": one.step, **one.progress, **foresight(champion.best, asked_about)._asdict()}
+            {"step": one.step, **one.progress, **foresight(champion.variables, asked_about)._asdict()}
             for one, champion in zip(kept, champions, strict=True)
         ],
         "ladder": _ladder(env, trained, champions, [one.step for one in kept], taught),
@@ -107,13 +107,13 @@ def _taught(env, network, positions: go_games.Positions, look) -> tuple[Any, lis
     return learner.variables, curve
 
 
-def _ladder(env, trained: playback.Trained, champions: list[BestPlayer], steps: list[int], taught) -> Any:
+def _ladder(env, trained: playback.Trained, champions: list[Best], steps: list[int], taught) -> Any:
     """Every kept network and the taught one against each other's anchors: the taught one and chance."""
     assert trained.system.player is not None
     player = trained.system.player(SIMULATIONS)
     entrants = [
         *(ladder.Entrant(f"step {step}", player, one) for step, one in zip(steps, champions, strict=True)),
-        ladder.Entrant(ANCHOR, player, champions[-1]._replace(best=taught)),
+        ladder.Entrant(ANCHOR, player, champions[-1]._replace(variables=taught)),
         ladder.Entrant("random", make_opponent("random", env)),
     ]
     anchors = [entrant.name for entrant in entrants[-3:]]

@@ -28,7 +28,7 @@ from imaginax.arena import ladder, strength
 from imaginax.arena.match import play_match
 from imaginax.arena.opponents import make_opponent
 from imaginax.arena.score import summarise
-from imaginax.runtime import playback, plotting, run
+from imaginax.runtime import checkpoint, playback, plotting, run
 from imaginax.runtime.run_directory import read_json, write_json
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +112,7 @@ def measure(name: str) -> None:
     wanted, logdir, game = EXPERIMENTS[name], LOGDIR / name, game_of(name)
     env, trained = envs.make(game), _train(game, wanted, logdir)
     record = plotting.results_record(logdir)  # before the matches, as it refuses a run that was stopped
-    kept = run.snapshots(trained.system, trained.directory, trained.record)
+    kept = snapshots(trained)
     make_player = trained.system.player
     assert make_player is not None  # both systems play
     play = partial(against, env, make_player, trained.directory.path / "matches.json", wanted.games)
@@ -139,7 +139,7 @@ def measure(name: str) -> None:
         "more": more,
     }
     if game == "connect_four":
-        record["errors"] = _errors(env, make_player(SIMULATIONS), _learner(kept[-1]))
+        record["errors"] = _errors(env, make_player(SIMULATIONS), kept[-1].state)
     plotting.write_results(_result(name), record)
 
 
@@ -165,7 +165,7 @@ def against(
     for snapshot in kept:
         name = f"step {snapshot.step}, {simulations} simulations, {openings} openings: {opponent}"
         if name not in played:
-            found = match(_learner(snapshot), jax.random.key(len(played)))
+            found = match(snapshot.state, jax.random.key(len(played)))
             played[name] = {"step": snapshot.step, **found.record()}
             write_json(path, played)
             print(name, played[name], flush=True)
@@ -186,7 +186,7 @@ def chain(env, player, path: Path, games: int, kept) -> list[dict]:
         opponent = f"step {before.step}"
         name = f"step {after.step}, {SIMULATIONS} simulations, {OPENINGS} openings: {opponent}"
         if name not in played:
-            result = match((_learner(after), _learner(before)), jax.random.key(len(played)))
+            result = match((after.state, before.state), jax.random.key(len(played)))
             found = strength.Against(opponent, summarise(result), {})
             played[name] = {"step": after.step, **found.record()}
             write_json(path, played)
@@ -207,16 +207,21 @@ def _train(game: str, wanted: Experiment, logdir: Path) -> playback.Trained:
     return playback.load(logdir)
 
 
-def _learner(snapshot):
-    """Of the run's only seed."""
-    return jax.tree.map(lambda leaf: leaf[0], snapshot.state)
+def snapshots(trained: playback.Trained) -> list[checkpoint.Restored]:
+    """What a run of one seed kept; the state of each is what its player needs of the learner."""
+    kept = run.snapshots(trained.system, trained.directory, trained.record)
+    learners = [jax.tree.map(lambda leaf: leaf[0], one.state) for one in kept]
+    return [
+        one._replace(state=trained.system.params_of(learner))
+        for one, learner in zip(kept, learners, strict=True)
+    ]
 
 
 def _result(name: str) -> Path:
     return RESULTS / EXPERIMENTS[name].system / f"{name}.json"
 
 
-def _errors(env, player, learner) -> dict[str, dict[str, float]]:
+def _errors(env, player, params) -> dict[str, dict[str, float]]:
     """How often the last network's search errs, by phase of the game; the book needs extra `connect-four`."""
     from imaginax.arena import connect_four, grading
 
@@ -224,7 +229,7 @@ def _errors(env, player, learner) -> dict[str, dict[str, float]]:
     rng, choices = np.random.default_rng(0), []
     for stones in (8, 12, 16, 20, 24, 28, 32):
         positions = grading.random_positions(rng, stones, 50)
-        choices += grading.answers(env, player, learner, positions, jax.random.key(stones))
+        choices += grading.answers(env, player, params, positions, jax.random.key(stones))
     return {phase: one._asdict() for phase, one in grading.grade(solver, choices).items()}
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import jax
 import ladders
-from alphazero_elo import EXPERIMENTS, GAMES, LOGDIR, OPENINGS, RESULTS, against, compiled, game_of
+from alphazero_elo import EXPERIMENTS, GAMES, LOGDIR, OPENINGS, RESULTS, against, compiled, game_of, snapshots
 
 from imaginax import envs
 from imaginax.arena import ladder
-from imaginax.runtime import playback, plotting, run
+from imaginax.runtime import playback, plotting
 
 SIMULATIONS = (4, 16, 64, 128)
 
@@ -30,7 +30,7 @@ def measure(name: str) -> None:
     trained = playback.load(LOGDIR / name)
     env, player, directory = envs.make(game_of(name)), trained.system.player, trained.directory
     assert player is not None
-    last = run.snapshots(trained.system, directory, trained.record)[-1:]
+    last = snapshots(trained)[-1:]
     games = EXPERIMENTS[name].games
     play = partial(against, env, player, directory.path / "matches.json", games, last)
     matches = [

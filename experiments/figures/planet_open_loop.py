@@ -66,7 +66,7 @@ def measure(preset: str, search: str | None) -> None:
     env = unit_actions(envs.make(config.env, action_repeat=config.action_repeat))
     model = latent_model(pixels(env, config.image).spec, config.model, config.objective)
     predict = jax.jit(partial(open_loop, model, context=CONTEXT))
-    means = predict(playback.learner_of(trained).params, data, jax.random.key(0))
+    means = predict(playback.params_of(trained), data, jax.random.key(0))
     imagined = np.asarray(levels(means))
     read = _reader(config.image)
     truth = read(data.observation)

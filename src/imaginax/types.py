@@ -164,6 +164,7 @@ class Environment(NamedTuple):
 
     `reward(observation, action, next_observation)`, on the last axis, is the task's reward written on
     observations, where the task publishes it: planners with a learned model need it.
+    `terminated(observation)`, on the last axis: whether an episode that leads there has ended for good.
     `render(state)` gives a uint8 image [H, W, 3].
     `expected_reward(before, action, after)`: mean and variance of `reward` between Gaussian observations.
     `limits`: the `envs.limits.Limit` that observations must keep.
@@ -186,6 +187,7 @@ class Environment(NamedTuple):
     game: Game | None = None
     expected_reward: Callable[[Any, Array, Any], tuple[Array, Array]] | None = None
     limits: tuple[Any, ...] = ()
+    terminated: Callable[[Array], Array] | None = None
 
 
 class Transition(NamedTuple):
@@ -300,7 +302,8 @@ class Player(NamedTuple):
     """One side of a game, for B games at once, as pure functions.
 
     init:    batch size -> memory
-    move:    (params, memory, time step of the `privileged` game [B], key) -> (action [B], memory, Thought)
+    move:    (params, memory, time step of the `privileged` game [B], key) -> (action [B], memory, Thought);
+             a system's player takes what the system's `act` takes, `System.params_of(learner)`
     observe: (memory, action [B]) -> memory; told of every action of both sides, its own included
     """
 
@@ -333,7 +336,7 @@ class Stage:
     """One phase of training: `chunks` compiled chunks of `env_steps` decisions in every environment.
 
     A chunk first calls `learn` `updates` times, if its index in the stage is a multiple of `update_every`,
-    and then acts. `act` and `learn` replace the system's own during this stage.
+    and then acts. `act` and `learn`, of the same signatures, replace the system's own during this stage.
     """
 
     name: str
@@ -365,15 +368,17 @@ class Episodes(NamedTuple):
     games: UInt[Array, "E"] | None = None  # of a board game: a hash of the moves, equal where a game repeats
 
 
-class System(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class System:
     """What runtime/ needs to train, evaluate, save, export and plot any system.
 
-    act:      (learner, carry, timestep, key) -> (carry, action, extras)
+    params_of: learner -> params: what acting needs of it, without optimisers and the like
+    act:      (params, carry, timestep, key) -> (carry, action, extras)
     learn:    (learner, replay state, key) -> (learner, metrics)
     record:   (timestep, action, next timestep, extras) -> the item [N, ...] that replay stores
     evaluate: (state, key) -> Episodes
     exploit:  `act` without exploration, for episodes outside of JAX; None where `act` does not explore
-    player:   simulations a move (None: its own) -> Player whose params are the learner; None without a game
+    player:   simulations a move (None: its own) -> Player, whose params are `act`'s; None without a game
     float64:  its programs compute in 64 bits, environment included: `runtime.precision`
     inputs:   files that it reads, as pairs (field of the configuration that names it, path)
     """
@@ -383,12 +388,13 @@ class System(NamedTuple):
     environment: Environment  # vectorised, resets itself
     replay: Replay
     init: Callable[[Array], SystemState]
-    act: Callable[..., tuple[PyTree, Array, PyTree]]
+    params_of: Callable[[PyTree], Params]
+    act: Callable[[Params, PyTree, TimeStep, Array], tuple[PyTree, Array, PyTree]]
     learn: Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]
     record: Callable[..., PyTree]
     evaluate: Callable[[SystemState, Array], Episodes]
     schedule: tuple[Stage, ...]
-    exploit: Callable[..., tuple[PyTree, Array, PyTree]] | None = None
+    exploit: Callable[[Params, PyTree, TimeStep, Array], tuple[PyTree, Array, PyTree]] | None = None
     player: Callable[[int | None], Player] | None = None
     float64: bool = False
     inputs: tuple[tuple[str, str], ...] = ()

@@ -58,7 +58,7 @@ def test_the_first_game_is_kept_position_by_position(episodes):
 
 
 def test_a_system_is_evaluated_with_the_simulations_asked_for():
-    """0 takes the player's own number; the match is played with the state's learner."""
+    """0 takes the player's own number; the match is played with the parameters of the state's learner."""
     asked = []
 
     def player(simulations):
@@ -66,9 +66,10 @@ def test_a_system_is_evaluated_with_the_simulations_asked_for():
         return counting(simulations)
 
     for simulations in (0, 7):
-        evaluate = make_evaluation(GAME, EvaluationConfig("random", 2, simulations=simulations), player)
+        config = EvaluationConfig("random", 2, simulations=simulations)
+        evaluate = make_evaluation(GAME, config, player, lambda learner: learner["params"])
     assert asked == [None, 7]
-    state = SystemState(jnp.float32(0), (), (), (), (), jax.random.key(0), ZERO)
+    state = SystemState({"params": jnp.float32(0)}, (), (), (), (), jax.random.key(0), ZERO)
     assert set(np.asarray(jax.jit(evaluate)(state, jax.random.key(0)).returns)) <= {-1.0, 0.0, 1.0}
 
 

@@ -40,7 +40,7 @@ def test_lowers_writes_and_tells(capsys):
     state = jax.eval_shape(toy_system.make(toy_system.ToyConfig()).init, jax.random.key(0))
     results = jax.eval_shape(
         export.load(Path("build/export/toy/act.cpu").read_bytes()),
-        *(jax.eval_shape(export._words, leaf) for leaf in jax.tree.leaves((state.learner, *state[3:6]))),
+        *(jax.eval_shape(export._words, leaf) for leaf in jax.tree.leaves((state.learner.w, *state[3:6]))),
     )
     assert [result.shape for result in results] == [(1, 1)]  # the action
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from imaginax import cli, envs
-from imaginax.envs.host.gymnasium import PREFIXES
+from imaginax.registry import PREFIXES
 from tests.cli.toy_program import registered
 
 

@@ -51,7 +51,7 @@ def make(config: GameConfig) -> System:
         zero = jnp.zeros((), jnp.int32)
         return SystemState({"worth": jnp.float32(0.25)}, (), state, timestep, (), key, zero)
 
-    def act(learner, carry, timestep, key):
+    def act(params, carry, timestep, key):
         return carry, timestep.legal.argmax(axis=-1).astype(jnp.int32), ()
 
     def evaluate(state, key):
@@ -64,6 +64,7 @@ def make(config: GameConfig) -> System:
         environment=vector,
         replay=replay,
         init=init,
+        params_of=lambda learner: learner,
         act=act,
         learn=lambda learner, memory, key: (learner, {}),
         record=lambda timestep, action, following, extras: (),

@@ -100,7 +100,8 @@ def _named(words: Sequence[str]) -> list[str]:
 def _trace(system) -> None:
     """What compiling the programs would do first; tracing finds sizes and numbers that no array can have."""
     state = jax.eval_shape(system.init, jax.random.key(0))
-    jax.eval_shape(system.act, state.learner, state.carry, state.timestep, state.key)
+    params = jax.eval_shape(system.params_of, state.learner)
+    jax.eval_shape(system.act, params, state.carry, state.timestep, state.key)
     for stage in system.schedule:
         assert stage.chunks >= 1 and stage.env_steps >= 1 and stage.updates >= 0, stage
         if stage.updates:

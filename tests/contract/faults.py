@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 
@@ -32,13 +33,15 @@ def entries() -> dict[str, SystemEntry]:
 
 
 def _entry(name: str, make) -> SystemEntry:
-    return toy_system.ENTRY._replace(name=name, make=lambda config: make(config)._replace(name=name))
+    return toy_system.ENTRY._replace(
+        name=name, make=lambda config: dataclasses.replace(make(config), name=name)
+    )
 
 
 def _changed(config, change) -> System:
     """The toy with `change(learner, metrics)` after each update."""
     system = toy_system.make(config)
-    return system._replace(learn=lambda *given: change(*system.learn(*given)))
+    return dataclasses.replace(system, learn=lambda *given: change(*system.learn(*given)))
 
 
 def _counter(config) -> System:
@@ -84,7 +87,7 @@ def _weak(config) -> System:
         state = system.init(key)
         return state._replace(replay=(jnp.asarray(0.0), state.replay[1]))
 
-    return system._replace(init=init)
+    return dataclasses.replace(system, init=init)
 
 
 def _split(config, *, averaged: bool) -> System:
@@ -102,7 +105,7 @@ def _split(config, *, averaged: bool) -> System:
         w = learner.w - config.fit.rate * gradient
         return learner._replace(w=w), {"loss": _loss(w, rows)}
 
-    return system._replace(learn=learn)
+    return dataclasses.replace(system, learn=learn)
 
 
 def _loss(w, rows):

@@ -101,7 +101,13 @@ def _poisoned_learn(system: System, metric: str, good: int) -> System:
     def evaluate(state, key):
         return system.evaluate(state._replace(learner=state.learner.inner), key)
 
-    return system._replace(init=init, evaluate=evaluate, schedule=schedule)
+    return dataclasses.replace(
+        system,
+        init=init,
+        params_of=lambda learner: system.params_of(learner.inner),
+        evaluate=evaluate,
+        schedule=schedule,
+    )
 
 
 def _poisoned_stage(system: System, stage: Stage, metric: str, good: int) -> Stage:
@@ -111,10 +117,7 @@ def _poisoned_stage(system: System, stage: Stage, metric: str, good: int) -> Sta
             metrics = metrics | {metric: jnp.where(learner.calls < good, metrics[metric], jnp.nan)}
         return Counted(inner, learner.calls + 1), metrics
 
-    def act(learner, *rest):
-        return (stage.act or system.act)(learner.inner, *rest)
-
-    return dataclasses.replace(stage, learn=learn, act=act)
+    return dataclasses.replace(stage, learn=learn)
 
 
 def _poisoned_act(system: System) -> System:
@@ -125,9 +128,9 @@ def _poisoned_act(system: System) -> System:
         state = system.init(key)
         return state._replace(carry=Counted(state.carry, jnp.zeros((), jnp.int32)))
 
-    def act(learner, carry, timestep, key):
-        inner, action, extras = system.act(learner, carry.inner, timestep, key)
+    def act(params, carry, timestep, key):
+        inner, action, extras = system.act(params, carry.inner, timestep, key)
         action = jnp.where(carry.calls < good, action, jnp.nan)
         return Counted(inner, carry.calls + 1), action, extras
 
-    return system._replace(init=init, act=act)
+    return dataclasses.replace(system, init=init, act=act)

@@ -81,8 +81,9 @@ def exports(system: System) -> dict[str, int]:
             made = export.export(name, function, shapes, platform)
             sizes[platform] += len(made.data)
             if platform == "cpu":
-                is_act = name == "act"
-                arguments = (state.learner, state.carry, state.timestep, state.key) if is_act else (state, 0)
+                params = system.params_of(state.learner)
+                acting = (params, state.carry, state.timestep, state.key)
+                arguments = acting if name == "act" else (state, 0)
                 _check_reloaded(name, function, _like(arguments, shapes), made.data)
     assert all(sizes.values()), sizes
     return sizes

@@ -63,7 +63,7 @@ def test_a_leaked_callback_cannot_be_exported():
 
 def test_a_second_trace_is_found():
     system = make("toy_weak")
-    system = system._replace(schedule=system.schedule[1:])
+    system = dataclasses.replace(system, schedule=system.schedule[1:])
     assert programs.traces_once(system) == {"learn": 1}
     with pytest.raises(AssertionError, match="traced more than once: {'learn': 2}"):
         programs.traces_once(system, start=jax.jit(jax.vmap(system.init)))
@@ -152,7 +152,7 @@ def test_a_hidden_nan_is_found(tmp_path, monkeypatch):
         schedule = tuple(
             dataclasses.replace(stage, learn=_silenced(stage.learn)) for stage in broken.schedule
         )
-        return broken._replace(schedule=schedule), metric, chunk
+        return dataclasses.replace(broken, schedule=schedule), metric, chunk
 
     monkeypatch.setattr(learning, "poisoned", papered_over)
     with pytest.raises(AssertionError, match="whose loss is NaN came to its end"):

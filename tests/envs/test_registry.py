@@ -19,6 +19,7 @@ ANALYTIC = [
     if name.split("_")[-1] not in ("halfcheetah", "reacher", "pusher")
     and name not in TASKS
     and not names.is_game(name)
+    and not name.startswith("brax:")
 ]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -25,7 +26,7 @@ def test_every_program_of_a_system_is_measured(monkeypatch):
     settings = dict(jax.config.values)
     names = [program.name for program in bench.programs(system)]
     assert names == ["act", "random", "learn without learning", "learn"]
-    system = system._replace(schedule=system.schedule[1:])  # one stage less to compile
+    system = dataclasses.replace(system, schedule=system.schedule[1:])  # one stage less to compile
     rows = {row.program: row for row in bench.measure(system, repeats=2, size=SIZE)}
     assert list(rows) == ["act", *names[2:]]
     for name, row in rows.items():
@@ -77,7 +78,7 @@ def test_the_second_compilation_finds_what_the_first_left(monkeypatch):
 
 def test_learning_is_timed_alone_where_the_host_steps_the_environment():
     system = toy_system.make(toy_system.ToyConfig())
-    system = system._replace(environment=system.environment._replace(host=lambda n, seed: None))
+    system = dataclasses.replace(system, environment=system.environment._replace(host=lambda n, seed: None))
     programs = bench.programs(system)
     assert [(program.name, program.env_steps) for program in programs] == [("act", 0), ("learn learn", 0)]
     state = system.init(jax.random.key(0))._replace(replay=(jnp.float32(2.0), jnp.int32(2)))

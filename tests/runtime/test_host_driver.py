@@ -20,7 +20,7 @@ from imaginax.runtime.host_driver import HostDriver  # noqa: E402
 from imaginax.systems import mpc, pets  # noqa: E402
 from imaginax.systems.presets import mpc as mpc_presets
 from imaginax.systems.presets import pets as pets_presets
-from imaginax.types import ConfigError, Environment, Stage, System, SystemState, Transition  # noqa: E402
+from imaginax.types import ConfigError, Environment, Episodes, Stage, System, SystemState, Transition  # noqa: E402
 from tests.envs.host import worlds as host_worlds  # noqa: E402
 
 LANES, N, CAPACITY = 2, 2, 200
@@ -48,10 +48,10 @@ def wander(env: Environment, *, env_steps: int = 10, updates: int = 4, update_ev
         zero = jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, jnp.zeros(N), key, zero)
 
-    def act(learner, carry, timestep, key):
+    def act(push, carry, timestep, key):
         carry = jnp.where(timestep.first, 0.0, carry) + 1.0  # steps in the episode
         noise = jax.random.uniform(key, (N, *action.shape), minval=-0.6, maxval=1.2)
-        return carry, jnp.clip(coarse(noise) + learner["push"], -1.0, 1.0), {"carry": carry}
+        return carry, jnp.clip(coarse(noise) + push, -1.0, 1.0), {"carry": carry}
 
     def learn(learner, memory, key):
         items, count = replay.data(memory)
@@ -66,7 +66,19 @@ def wander(env: Environment, *, env_steps: int = 10, updates: int = 4, update_ev
         return Transition(timestep.observation, action, *last)
 
     stages = (Stage("random", 1, env_steps), Stage("learn", 4, env_steps, updates, update_every))
-    return System("wander", Config(), vector, replay, init, act, learn, record, None, stages)
+    return System(
+        name="wander",
+        config=Config(),
+        environment=vector,
+        replay=replay,
+        init=init,
+        params_of=lambda learner: learner["push"],
+        act=act,
+        learn=learn,
+        record=record,
+        evaluate=lambda state, key: Episodes(jnp.zeros(1), ()),  # the host's is used
+        schedule=stages,
+    )
 
 
 def coarse(x):
@@ -194,10 +206,10 @@ def test_evaluation_plays_fresh_episodes():
 
 
 def test_evaluation_does_not_explore():
-    def still(learner, carry, timestep, key):
+    def still(push, carry, timestep, key):
         return carry, jnp.zeros((N, 1)), {}
 
-    system = wander(envs.make(f"gym:{host_worlds.SEEDED}"))._replace(exploit=still)
+    system = dataclasses.replace(wander(envs.make(f"gym:{host_worlds.SEEDED}")), exploit=still)
     driver = HostDriver(system, LANES)
     state, _ = driver.start(jax.random.split(jax.random.key(3), LANES))
     evaluation = driver.evaluate(state, jax.random.split(jax.random.key(5), LANES), 1)

@@ -28,7 +28,7 @@ def make(chunks, **changes):
     def init(key):
         return system.init(key)._replace(replay=replay.init())
 
-    return system._replace(replay=replay, init=init)
+    return dataclasses.replace(system, replay=replay, init=init)
 
 
 def saved(tmp_path, system, *, items=5):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 from types import SimpleNamespace
 
@@ -65,7 +66,7 @@ def test_frames_are_of_every_step_of_every_episode(trained):
     played = [*playback.episodes(trained, lane=0, count=2)]
     pictures = playback.frames(trained.system, played)
     np.testing.assert_array_equal(pictures[:, 0, 0, 0], [0, 40, 80, 120, 160] * 2)
-    blind = trained.system._replace(environment=trained.system.environment._replace(render=None))
+    blind = dataclasses.replace(trained.system, environment=trained.system.environment._replace(render=None))
     assert playback.drawable(trained.system, played) and not playback.drawable(blind, played)
     with pytest.raises(ConfigError, match="env toy_walk cannot be drawn"):
         playback.frames(blind, played)
@@ -74,7 +75,7 @@ def test_frames_are_of_every_step_of_every_episode(trained):
 def test_episodes_of_the_host_bring_their_own_frames(trained, monkeypatch):
     """Its driver plays one lane at a time, an episode for each key."""
     environment = trained.system.environment._replace(host=lambda n, seed: None, render=None)
-    hosted = trained._replace(system=trained.system._replace(environment=environment))
+    hosted = trained._replace(system=dataclasses.replace(trained.system, environment=environment))
     frames = np.full((4, 2, 2, 3), 7, np.uint8)
     asked = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import jax
@@ -19,7 +20,7 @@ from tests.runtime.toy_system import ToyConfig
 
 
 def system(chunks):
-    return toy_system.make(ToyConfig(chunks=chunks))._replace(float64=True)
+    return dataclasses.replace(toy_system.make(ToyConfig(chunks=chunks)), float64=True)
 
 
 def go(logdir, chunks):

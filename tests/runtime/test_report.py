@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import imageio.v3 as iio
 import jax
 import jax.numpy as jnp
@@ -8,7 +10,7 @@ import pytest
 
 from imaginax.runtime import report
 from imaginax.runtime.report import Evaluation, History
-from imaginax.types import Box, Environment, EnvSpec, Episodes, System
+from imaginax.types import Box, Environment, EnvSpec, Episodes, Replay, System
 
 
 def make_system(render=None):
@@ -20,7 +22,18 @@ def make_system(render=None):
 
     spec = EnvSpec("still", Box((1,)), Box((1,), -1.0, 1.0), 4)
     env = Environment(spec, init=None, step=None, render=render)
-    return System("toy", None, env, None, None, None, None, None, evaluate, ())
+    nothing = lambda *given: None  # noqa: E731
+    functions = dict.fromkeys(("init", "params_of", "act", "learn", "record"), nothing)
+    replay = Replay(nothing, nothing, nothing)
+    return System(
+        name="toy",
+        config=None,
+        environment=env,
+        replay=replay,
+        evaluate=evaluate,
+        schedule=(),
+        **functions,
+    )
 
 
 def test_episodes_are_fresh_and_the_best_lane_is_kept():
@@ -63,7 +76,7 @@ def test_distinct_games_are_counted_over_all_portions():
     def evaluate(state, key):
         return Episodes(jnp.ones(4), None, jnp.asarray([1, 2, 2, 3], jnp.uint32) + state.astype(jnp.uint32))
 
-    system = make_system()._replace(evaluate=evaluate)
+    system = dataclasses.replace(make_system(), evaluate=evaluate)
     keys = jax.random.split(jax.random.key(0), 2)
     found = report.evaluate(system, jnp.zeros(2), keys, episodes=8)
     assert found.games is not None and found.games.shape == (2, 8) and found.distinct() == [3, 3]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -83,7 +84,7 @@ def test_steps_are_counted_beyond_32_bits(tmp_path):
     for chunks in (1, 3):
         system = toy_system.make(ToyConfig(chunks=chunks))
         vector = system.environment
-        system = system._replace(environment=vector._replace(step=held))
+        system = dataclasses.replace(system, environment=vector._replace(step=held))
         summary = train(system, logdir=tmp_path, stream=io.StringIO(), override_config=True)
     counted = [5 * 2**30 * chunk for chunk in (1, 2, 3, 4)]
     assert [row["env_steps"] for row in rows(tmp_path)] == counted == summary["env_steps_per_chunk"]

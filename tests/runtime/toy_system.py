@@ -129,8 +129,8 @@ def make(config: ToyConfig) -> System:
         zero = jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, {}, key, zero)
 
-    def act(learner, carry, timestep, key):
-        return carry, jnp.full((1, 1), learner.w), {}
+    def act(weight, carry, timestep, key):
+        return carry, jnp.full((1, 1), weight), {}
 
     def learn(learner, memory, key):
         key_own, key_noise = jax.random.split(learner.key)
@@ -153,7 +153,19 @@ def make(config: ToyConfig) -> System:
         Stage("random", chunks=1, env_steps=EPISODE),
         Stage("learn", config.chunks, EPISODE, updates=2, update_every=1),
     )
-    return System("toy", config, vector, replay, init, act, learn, _record, evaluate, schedule)
+    return System(
+        name="toy",
+        config=config,
+        environment=vector,
+        replay=replay,
+        init=init,
+        params_of=lambda learner: learner.w,
+        act=act,
+        learn=learn,
+        record=_record,
+        evaluate=evaluate,
+        schedule=schedule,
+    )
 
 
 def _record(timestep, action, following, extras):

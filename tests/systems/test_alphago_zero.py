@@ -61,9 +61,10 @@ def test_the_best_network_plays_and_not_the_newest(trained):
     system, (_, state), _, _ = trained
     act = jax.jit(system.act)
     key = jax.random.key(5)
-    _, action, extras = act(state.learner, state.carry, state.timestep, key)
+    _, action, extras = act(system.params_of(state.learner), state.carry, state.timestep, key)
     noise = jax.tree.map(lambda x: x + 1.0 if x.dtype == jnp.float32 else x, state.learner.learner)
-    _, same, extras_same = act(state.learner._replace(learner=noise), state.carry, state.timestep, key)
+    newest = system.params_of(state.learner._replace(learner=noise))
+    _, same, extras_same = act(newest, state.carry, state.timestep, key)
     np.testing.assert_array_equal(action, same)
     np.testing.assert_array_equal(extras["policy"], extras_same["policy"])
 
@@ -73,7 +74,7 @@ def test_a_hopeless_game_is_given_up(trained, monkeypatch):
     system, (_, state), _, _ = trained
     monkeypatch.setattr(resignation, "threshold", lambda config, known: jnp.float32(2.0))
     carry, action, _ = jax.jit(lambda *arguments: system.act(*arguments))(
-        state.learner, state.carry, state.timestep, jax.random.key(6)
+        system.params_of(state.learner), state.carry, state.timestep, jax.random.key(6)
     )
     held = np.asarray(carry.resignation.plays_on)
     assert np.array_equal(np.asarray(action) == 9, ~held) and (~held).any()
@@ -88,7 +89,7 @@ def test_resignation_is_measured_anew_for_every_network_that_plays(trained):
     for promoted in (0, 1):
         champion = state.learner._replace(promotions=state.learner.promotions + promoted)
         carry = state.carry._replace(resignation=full)
-        carry, action, _ = act(champion, carry, state.timestep, jax.random.key(8))
+        carry, action, _ = act(system.params_of(champion), carry, state.timestep, jax.random.key(8))
         known = carry.resignation
         assert (np.asarray(known.count) < 16).all() == bool(promoted)
         assert float(resignation.threshold(system.config.resignation, known)) == (-2.0 if promoted else -0.5)

@@ -70,11 +70,11 @@ def test_the_plan_is_forgotten_between_trials(trained):
     state = states[-1]
     assert bool(state.timestep.first[0]) and np.abs(np.asarray(state.carry)).max() > 0
     act = jax.jit(system.act)
-    used = act(state.learner, state.carry, state.timestep, jax.random.key(0))[1]
-    fresh = act(state.learner, jnp.zeros_like(state.carry), state.timestep, jax.random.key(0))[1]
+    used = act(state.learner.params, state.carry, state.timestep, jax.random.key(0))[1]
+    fresh = act(state.learner.params, jnp.zeros_like(state.carry), state.timestep, jax.random.key(0))[1]
     np.testing.assert_array_equal(used, fresh)
     later = state.timestep._replace(first=jnp.zeros(1, bool))
-    assert not np.array_equal(act(state.learner, state.carry, later, jax.random.key(0))[1], fresh)
+    assert not np.array_equal(act(state.learner.params, state.carry, later, jax.random.key(0))[1], fresh)
 
 
 def test_chunks_within_a_trial_change_nothing_but_the_reports():

@@ -48,7 +48,7 @@ def test_actions_are_the_policys_and_keep_the_bounds(system, learned):
     state = learned[1]
     with precision(system):
         timestep = jax.tree.map(jnp.asarray, state.timestep)
-        _, action, _ = system.act(jax.tree.map(jnp.asarray, state.learner), (), timestep, state.key)
+        _, action, _ = system.act(jax.tree.map(jnp.asarray, state.learner.policy), (), timestep, state.key)
         action = np.asarray(action)
         wanted = state.learner.policy.weights @ state.timestep.observation[0] + state.learner.policy.offset
     p = float(wanted[0])
@@ -60,8 +60,8 @@ def test_bounds_need_not_be_symmetric():
     task = gaussian_task(envs.make("diagnostic_lqr"))._replace(space=Box((1,), 0.0, 4.0))
     policy = LinearPolicy(jnp.array([[1.0, -2.0]]), jnp.array([0.3]))
     states = jax.random.normal(jax.random.key(0), (500, 2))
-    learner, timestep = pilco.Learner(None, policy), restart(states)
-    _, action, _ = pilco._act(task, learner, (), timestep, jax.random.key(1))
+    timestep = restart(states)
+    _, action, _ = pilco._act(task, policy, (), timestep, jax.random.key(1))
     p = states @ jnp.array([1.0, -2.0]) + 0.3
     np.testing.assert_allclose(action[:, 0], 2 + 2 * (9 * np.sin(p) + np.sin(3 * p)) / 8, atol=1e-5)
     known = jax.vmap(lambda x: policies.joint(policy, trigonometric(certain(x), ()), task.space))(states)
@@ -73,7 +73,7 @@ def test_an_observation_that_is_no_number_is_not_acted_on(system, learned):
     with precision(system):
         timestep = jax.tree.map(jnp.asarray, state.timestep)
         blind = timestep._replace(observation=timestep.observation.at[0, 0].set(jnp.nan))
-        _, action, _ = system.act(jax.tree.map(jnp.asarray, state.learner), (), blind, state.key)
+        _, action, _ = system.act(jax.tree.map(jnp.asarray, state.learner.policy), (), blind, state.key)
     np.testing.assert_array_equal(action, 0.0)
 
 

@@ -70,9 +70,9 @@ def test_all_is_forgotten_where_an_episode_begins(run):
     begins = state.timestep._replace(first=jnp.ones(2, bool))
     goes_on = state.timestep._replace(first=jnp.zeros(2, bool))
     key = jax.random.key(0)
-    used = act(state.learner, state.carry, begins, key)[1]
-    np.testing.assert_array_equal(used, act(state.learner, fresh, begins, key)[1])
-    assert not np.array_equal(used, act(state.learner, state.carry, goes_on, key)[1])
+    used = act(state.learner.params, state.carry, begins, key)[1]
+    np.testing.assert_array_equal(used, act(state.learner.params, fresh, begins, key)[1])
+    assert not np.array_equal(used, act(state.learner.params, state.carry, goes_on, key)[1])
 
 
 @pytest.mark.parametrize("method", ["mppi", "icem"])
@@ -84,7 +84,9 @@ def test_a_planner_with_a_memory_forgets_it_where_an_episode_begins(method):
     used = state.carry._replace(decision=jax.tree.map(jnp.ones_like, state.carry.decision))
     for first in (True, False):
         timestep = state.timestep._replace(first=jnp.full(2, first))
-        actions = [act(state.learner, carry, timestep, jax.random.key(1))[1] for carry in (state.carry, used)]
+        actions = [
+            act(state.learner.params, carry, timestep, jax.random.key(1))[1] for carry in (state.carry, used)
+        ]
         assert np.array_equal(*actions) == first
 
 

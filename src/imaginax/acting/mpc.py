@@ -9,20 +9,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
-from imaginax.types import Planner, TimeStep, WorldModel
+from imaginax.types import Params, Planner, TimeStep, WorldModel
 
 
-def make_mpc(model: WorldModel, planner: Planner, params_of: Callable[[Any], Any]) -> Callable[..., Any]:
+def make_mpc(model: WorldModel, planner: Planner) -> Callable[..., Any]:
     """The `act` of a system whose observation determines the belief.
 
-    At the first step of an episode the planner forgets its warm start. `params_of(learner)` gives the
-    world model's parameters; the extras hold the predicted return of the plan.
+    Its params are the world model's. At the first step of an episode the planner forgets its warm start. The
+    extras hold the predicted return of the plan.
     """
 
-    def act(learner, carry, timestep: TimeStep, key):
+    def act(params: Params, carry: PyTree, timestep: TimeStep, key: Array):
         key_encode, key_plan = jax.random.split(key)
         carry = restart(planner, carry, timestep.first)
-        params = params_of(learner)
         belief = model.encode(params, timestep.observation, key_encode)
         action, carry, output = planner.plan(params, belief, carry, key_plan, timestep.legal)
         return carry, action, {"plan_value": output.value}

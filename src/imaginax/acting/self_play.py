@@ -97,9 +97,8 @@ def make_player(
     env: Environment,
     *,
     simulations: int | None = None,
-    params_of: Callable[[Any], Any] = lambda params: params,
 ) -> Player:
-    """A side that makes the move its search prefers, without noise.
+    """A side that makes the move its search prefers, without noise; its params are the model's.
 
     Args:
         name: of the player.
@@ -107,7 +106,6 @@ def make_player(
         config: how.
         env: the `privileged` game.
         simulations: a move, if not as in `config`.
-        params_of: the model's parameters in the player's.
     """
     if simulations is not None:
         config = config.with_simulations(simulations)
@@ -115,10 +113,9 @@ def make_player(
 
     def move(params, memory: PyTree, timestep: TimeStep, key: Array):
         key_encode, key_search = jax.random.split(key)
-        own = params_of(params)
         memory = search.reset(memory, timestep.first)
-        belief = model.encode(own, timestep.observation, key_encode)
-        found, memory = search.run(own, belief, memory, key_search, timestep.legal, explore=False)
+        belief = model.encode(params, timestep.observation, key_encode)
+        found, memory = search.run(params, belief, memory, key_search, timestep.legal, explore=False)
         return found.action, memory, Thought(found.policy, found.value, found.line)
 
     return Player(name, search.init, move, search.advance)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PyTree
 
 from imaginax.arena.config import EvaluationConfig
 from imaginax.arena.match import play_match
@@ -17,7 +17,10 @@ from imaginax.types import Environment, Episodes, Params, Player, SystemState
 
 
 def make_evaluation(
-    env: Environment, config: EvaluationConfig, player: Callable[[int | None], Player]
+    env: Environment,
+    config: EvaluationConfig,
+    player: Callable[[int | None], Player],
+    params_of: Callable[[PyTree], Params],
 ) -> Callable[[SystemState, Array], Episodes]:
     """The `evaluate` of a system.
 
@@ -25,6 +28,7 @@ def make_evaluation(
         env: the game.
         config: the match.
         player: the system's own.
+        params_of: that of the system.
 
     Raises:
         ConfigError: for an opponent that does not exist, or plays another game.
@@ -32,7 +36,7 @@ def make_evaluation(
     ours, opponent = player(config.simulations or None), make_opponent(config.opponent, env)
 
     def evaluate(state: SystemState, key: Array) -> Episodes:
-        sides = (state.learner, ())
+        sides = (params_of(state.learner), ())
         return run_match(env, ours, opponent, sides, key, games=config.games, openings=config.openings)
 
     return evaluate

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """examples:
   imaginax export pets                        for tpu, cuda and cpu, from any machine
+  imaginax export runs/pets                   with the settings of a run
   imaginax export all --platform tpu          every system, for a TPU
   imaginax export pets --compile v5e:2x2      does it compile for four TPU v5e, and does it fit?
   imaginax export pets --compile h100         the same for a GPU
@@ -40,7 +41,7 @@ def add(commands: Commands) -> None:
         about="Lowers a system's programs for other machines, or compiles them with --compile.",
         epilog=_EPILOG,
     )
-    export.add_argument("system", metavar="SYSTEM", help="a system, or all")
+    export.add_argument("system", metavar="SYSTEM", help="a system, all, or a run directory")
     export.add_argument("--preset", metavar="P", help="default: the system's first")
     export.add_argument("--env", metavar="E", help="default: the preset's")
     export.add_argument(
@@ -74,7 +75,14 @@ def _systems(options: argparse.Namespace) -> Iterator[tuple[str, str, System]]:
     """The chosen systems with their names and presets."""
     from imaginax import registry
     from imaginax.runtime import config as configs
+    from imaginax.runtime.run_directory import RunDirectory, read_run
 
+    if RunDirectory(Path(options.system)).config.is_file():
+        record = read_run(options.system)[1]
+        entry = registry.entry(record["system"])
+        config = configs.from_json(entry.config, record["config"])
+        yield entry.name, record.get("preset") or "", entry.make(config)
+        return
     for name in registry.SYSTEMS if options.system == "all" else [options.system]:
         entry = registry.entry(name)
         preset = options.preset or entry.presets[0]

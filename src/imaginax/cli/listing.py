@@ -11,10 +11,6 @@ _EPILOG = """examples:
   imaginax train pets --help        every field of one system
 """
 
-_HOST = """  gym:<id>                any environment of gymnasium, for example gym:Pendulum-v1
-  atari:<game>            for example atari:Pong
-  dmc:<domain>-<task>     for example dmc:cartpole-swingup"""
-
 
 def add(commands: Commands) -> None:
     """Describes the command."""
@@ -41,5 +37,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     print("\nenvironments")
     for name in envs.names():
         print(f"  {name}")
-    print(_HOST)
+    for prefix, (rest, what) in registry.PREFIXES.items():
+        print(f"  {prefix + ':' + rest:<24}{what}")
+    print(f"  {'package.module:function':<24}one of your own: docs/EXTENDING.md")
     return 0

@@ -71,15 +71,15 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     if options.output:
         printing_may_fail()
     distributed.initialise()
-    env, player, learner = _side(options.logdir, options.simulations, options.lane)
+    env, player, params = _side(options.logdir, options.simulations, options.lane)
     rows = []
     for number, opponent in enumerate(options.opponents):
         key = jax.random.fold_in(jax.random.key(options.seed), number)
         terms = {"games": options.games, "openings": options.openings}
         if Path(opponent).is_dir():
-            against = _other_run(env, player, learner, opponent, key, options.simulations, terms)
+            against = _other_run(env, player, params, opponent, key, options.simulations, terms)
         else:
-            against = strength.make_match(env, player, opponent, **terms)(learner, key)
+            against = strength.make_match(env, player, opponent, **terms)(params, key)
         print(_line(against, env.spec.name, terms), flush=True)
         rows.append(against.record())
     if options.output:
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
 
 
 def _side(logdir: Path | str, simulations: int | None, lane: int | None) -> tuple[Any, Any, Any]:
-    """A run's game, its player and the learner that are its parameters.
+    """A run's game, its player and the player's parameters.
 
     Raises:
         ConfigError: if the run's system plays no game.
@@ -105,10 +105,10 @@ def _side(logdir: Path | str, simulations: int | None, lane: int | None) -> tupl
         raise ConfigError(f"{logdir}: system {trained.system.name} plays no game")
     spec = trained.system.environment.spec
     env = envs.make(spec.name, max_steps=spec.max_steps)
-    return env, trained.system.player(simulations), playback.learner_of(trained, lane)
+    return env, trained.system.player(simulations), playback.params_of(trained, lane)
 
 
-def _other_run(env, player, learner, logdir: str, key, simulations: int | None, terms: dict[str, int]):
+def _other_run(env, player, params, logdir: str, key, simulations: int | None, terms: dict[str, int]):
     """A match against the best agent of another run of the same game."""
     import jax
 
@@ -117,10 +117,10 @@ def _other_run(env, player, learner, logdir: str, key, simulations: int | None, 
     from imaginax.arena.strength import Against
     from imaginax.types import ConfigError
 
-    theirs, other, other_learner = _side(logdir, simulations, None)
+    theirs, other, other_params = _side(logdir, simulations, None)
     if theirs.spec.name != env.spec.name:
         raise ConfigError(f"{logdir} plays {theirs.spec.name}, not {env.spec.name}")
-    sides = (learner, other_learner)
+    sides = (params, other_params)
     games, openings = terms["games"], terms["openings"]
 
     @jax.jit

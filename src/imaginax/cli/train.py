@@ -147,7 +147,7 @@ def _train(options: argparse.Namespace, system: Any, preset: str) -> int:
 
 def _as_folder(env: str) -> str:
     """The name of an environment without what means something in a path (`gym:ALE/Pong-v5`)."""
-    return "".join("-" if letter in ":/\\" else letter for letter in env)
+    return "".join("-" if letter in ":/\\?&=" else letter for letter in env)
 
 
 def _print_summary(summary: dict[str, Any], logdir: Path) -> None:

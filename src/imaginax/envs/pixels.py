@@ -28,7 +28,7 @@ def pixels(env: Environment, size: int | None = None) -> Environment:
     if env.host is not None:
         host = env.host.pixels(size)
         spec = dataclasses.replace(env.spec, observation=host.spec.observation)
-        return env._replace(spec=spec, init=host.init, host=host, reward=None, features=None)
+        return env._replace(spec=spec, init=host.init, host=host, **_hidden())
     draw = _observed if env.spec.observation.dtype == jnp.uint8 else _drawn(env)
     height, width, channels = jax.eval_shape(lambda key: draw(*env.init(key)), jax.random.key(0)).shape
     square, rest = divmod(min(height, width), size or min(height, width))
@@ -47,7 +47,12 @@ def pixels(env: Environment, size: int | None = None) -> Environment:
         return seen(env.step(state, action, key))
 
     spec = dataclasses.replace(env.spec, observation=Box(shape, 0.0, 255.0, jnp.dtype("uint8")))
-    return env._replace(spec=spec, init=init, step=step, reward=None, features=None)
+    return env._replace(spec=spec, init=init, step=step, **_hidden())
+
+
+def _hidden() -> dict[str, None]:
+    """What is written on observations that an image hides."""
+    return dict.fromkeys(("reward", "terminated", "features", "expected_reward"))
 
 
 def _observed(state: State, timestep: TimeStep) -> UInt8[Array, "H W C"]:

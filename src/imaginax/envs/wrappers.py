@@ -264,7 +264,7 @@ def privileged(env: Environment) -> Environment:
     """An environment whose observation is its whole state, so that a planner can use the true rules.
 
     Apply it before `auto_reset`. `spec.observation` still describes the observation that is hidden now;
-    `reward` and `features`, which are written on that one, are gone.
+    `reward`, `terminated` and `features`, which are written on that one, are gone.
     """
 
     def init(key: Array) -> tuple[State, TimeStep]:
@@ -275,7 +275,8 @@ def privileged(env: Environment) -> Environment:
         state, timestep = env.step(state, action, key)
         return state, timestep._replace(observation=state)
 
-    return env._replace(init=init, step=step, reward=None, features=None, expected_reward=None)
+    hidden: dict[str, None] = dict.fromkeys(("reward", "terminated", "features", "expected_reward"))
+    return env._replace(init=init, step=step, **hidden)
 
 
 def _render_inner(env: Environment):

@@ -132,7 +132,7 @@ def schedule(trials: int, chunk_steps: int, env: Environment) -> tuple[Stage, ..
         raise ConfigError(f"chunk_steps ({chunk}) must divide the steps of a trial ({steps})")
     assert isinstance(space, Box)  # `gaussian_task` refuses other actions
 
-    def explore(learner, carry, timestep, key):
+    def explore(params, carry, timestep, key):
         shape = (timestep.first.shape[0], *space.shape)
         return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high), {}
 

@@ -97,7 +97,8 @@ def programs(system: System) -> list[Program]:
 
 def _act(system: System) -> Function:
     def act(state: SystemState, index: Array) -> tuple[SystemState, Any]:
-        return state, system.act(state.learner, state.carry, state.timestep, state.key)
+        params = system.params_of(state.learner)
+        return state, system.act(params, state.carry, state.timestep, state.key)
 
     return act
 

@@ -1,4 +1,4 @@
-"""Fresh episodes with a learner as it is: what `System.evaluate` runs."""
+"""Fresh episodes with parameters as they are: what `System.evaluate` runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import jax
 from jaxtyping import Array, PyTree
 
 from imaginax.envs.wrappers import training_environment
-from imaginax.types import Environment, Episodes
+from imaginax.types import Environment, Episodes, Params
 
 
 def run_episodes(
     env: Environment,
     act: Callable[..., Any],
     start: Callable[[int], PyTree],
-    learner: PyTree,
+    params: Params,
     key: Array,
     *,
     episodes: int,
@@ -28,7 +28,7 @@ def run_episodes(
         env: one environment with its time limit, without automatic reset.
         act: the system's `act`.
         start: number of episodes -> the carry with which `act` begins.
-        learner: the learner that `act` uses; it is not changed.
+        params: what `act` takes, `System.params_of(learner)`.
         key: consumed.
         episodes: how many, all at once.
         vector: makes so many environments out of one.
@@ -40,7 +40,7 @@ def run_episodes(
     def step(carry, key):
         state, timestep, memory, returns, running = carry
         key_act, key_env = jax.random.split(key)
-        memory, action, _ = act(learner, memory, timestep, key_act)
+        memory, action, _ = act(params, memory, timestep, key_act)
         following, timestep = batch.step(state, action, key_env)
         returns = returns + running * timestep.reward
         running = running * ~timestep.last

@@ -48,7 +48,8 @@ def evaluate(
 
 def _act(system: System, learner: PyTree, carry: PyTree, timestep: PyTree, key: Array):
     key, key_act = jax.random.split(key)
-    carry, action, _ = (system.exploit or system.act)(learner, carry, timestep, key_act)
+    act = system.exploit or system.act
+    carry, action, _ = act(system.params_of(learner), carry, timestep, key_act)
     return carry, key, action
 
 

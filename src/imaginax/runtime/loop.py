@@ -3,7 +3,7 @@
 A chunk learns and then acts:
 
     if index % update_every == 0:   learner <- learn(learner, replay)   (updates times)
-    repeat env_steps times:         action  <- act(learner, timestep)
+    repeat env_steps times:         action  <- act(params_of(learner), timestep)
                                     timestep <- environment.step(action)
                                     replay  <- add(record(...))
 
@@ -111,7 +111,8 @@ def decide(system: System, stage: Stage, state: SystemState) -> tuple[SystemStat
     """The first half of an environment step: what to do in every environment."""
     key, key_act, key_env = jax.random.split(state.key, 3)
     act = stage.act or system.act
-    carry, action, extras = act(state.learner, state.carry, state.timestep, key_act)
+    params = system.params_of(state.learner)
+    carry, action, extras = act(params, state.carry, state.timestep, key_act)
     return state._replace(carry=carry, key=key), Decision(action, extras, key_env)
 
 

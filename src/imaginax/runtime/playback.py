@@ -17,7 +17,7 @@ from imaginax.runtime.compilation import compiled, enable_cache
 from imaginax.runtime.driver import make_driver
 from imaginax.runtime.precision import precision
 from imaginax.runtime.run_directory import RunDirectory
-from imaginax.types import ConfigError, System
+from imaginax.types import ConfigError, Params, System
 
 
 class Trained(NamedTuple):
@@ -98,11 +98,12 @@ def lane_of(trained: Trained, lane: int | None = None) -> int:
     return int(np.argmax([-np.inf if value is None else value for value in returns]))
 
 
-def learner_of(trained: Trained, lane: int | None = None) -> PyTree:
-    """What one of the agents of a run has learned; see `lane_of`."""
+def params_of(trained: Trained, lane: int | None = None) -> Params:
+    """What one of the agents of a run acts with, as `System.params_of` gives it; see `lane_of`."""
     chosen = lane_of(trained, lane)
     with precision(trained.system):
-        return jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state.learner)
+        learner = jax.tree.map(lambda leaf: leaf[chosen], trained.restored.state.learner)
+        return trained.system.params_of(learner)
 
 
 def episodes(

@@ -50,6 +50,13 @@ class BestPlayer(NamedTuple):
     promotions: Int[Array, ""]
 
 
+class Best(NamedTuple):
+    """The network that plays: its variables, and how many promotions made it the best one."""
+
+    variables: PyTree
+    promotions: Int[Array, ""]
+
+
 class Carry(NamedTuple):
     """What self-play remembers.
 
@@ -85,8 +92,12 @@ def make(config: AlphaGoZeroConfig) -> System:
         carry = Carry(self_play.init(config.environments), known, zero)
         return SystemState(champion, replay.init(), state, timestep, carry, key, zero)
 
+    def params_of(champion: BestPlayer) -> Best:
+        return Best(champion.best, champion.promotions)
+
     def player(simulations: int | None = None) -> Player:
-        return parts.player(simulations, lambda champion: champion.best)
+        searching = parts.player(simulations)
+        return searching._replace(move=lambda best, *rest: searching.move(best.variables, *rest))
 
     return System(
         name="alphago_zero",
@@ -94,10 +105,11 @@ def make(config: AlphaGoZeroConfig) -> System:
         environment=vector,
         replay=replay,
         init=init,
+        params_of=params_of,
         act=_make_act(config, env, self_play),
         learn=_make_learn(config, parts),
         record=recorder(env),
-        evaluate=make_evaluation(env, config.evaluation, player),
+        evaluate=make_evaluation(env, config.evaluation, player, params_of),
         schedule=(
             Stage("self-play", config.warmup, config.chunk_plies),
             Stage("learning", config.chunks, config.chunk_plies, updates=1),
@@ -118,7 +130,7 @@ def _check_gate(config: AlphaGoZeroConfig, parts: Parts) -> None:
 
 def _make_learn(config: AlphaGoZeroConfig, parts: Parts):
     """Updates up to the next checkpoint, then its match against the best network."""
-    gate = _make_gate(config, parts.env, parts.player(None, lambda variables: variables))
+    gate = _make_gate(config, parts.env, parts.player(None))
 
     def learn(champion: BestPlayer, memory, key):
         key_updates, key_gate = jax.random.split(key)
@@ -158,15 +170,15 @@ def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
 def _make_act(config: AlphaGoZeroConfig, env, self_play):
     """Moves of the best network, and resignations."""
 
-    def act(champion: BestPlayer, carry: Carry, timestep, key):
+    def act(best: Best, carry: Carry, timestep, key):
         key_play, key_hold = jax.random.split(key)
-        play, action, extras = self_play.act(champion.best, carry.play, timestep, key_play)
-        another = champion.promotions != carry.promotions
+        play, action, extras = self_play.act(best.variables, carry.play, timestep, key_play)
+        another = best.promotions != carry.promotions
         known = giving_up.forget(config.resignation, carry.resignation, another)
         known = giving_up.follow(config.resignation, known, timestep, key_hold)
         value = jnp.maximum(extras["value"], jnp.max(extras["q"], axis=1))
         known, resigns = giving_up.decide(config.resignation, known, timestep.player, value)
-        carry = Carry(play, known, champion.promotions)
+        carry = Carry(play, known, best.promotions)
         return carry, jnp.where(resigns, resignation(env), action), extras
 
     return act

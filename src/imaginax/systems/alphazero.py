@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PyTree
 
 from imaginax.arena.evaluation import make_evaluation
 from imaginax.data.self_play import recorder
 from imaginax.envs.wrappers import training_environment
-from imaginax.learning.policy_value import init_learner
+from imaginax.learning.policy_value import Learner, init_learner
 from imaginax.systems.presets.alphazero import AlphaZeroConfig
 from imaginax.systems.self_play import make_parts
-from imaginax.types import Player, Stage, System, SystemState
+from imaginax.types import Stage, System, SystemState
 
 
 def make(config: AlphaZeroConfig) -> System:
@@ -43,14 +44,11 @@ def make(config: AlphaZeroConfig) -> System:
         carry, zero = self_play.init(config.environments), jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, carry, key, zero)
 
-    def act(learner, carry, timestep, key):
-        return self_play.act(learner.variables, carry, timestep, key)
+    def params_of(learner: Learner) -> PyTree:
+        return learner.variables
 
     def learn(learner, memory, key):
         return parts.step(learner, replay.data(memory), key)
-
-    def player(simulations: int | None = None) -> Player:
-        return parts.player(simulations, lambda learner: learner.variables)
 
     return System(
         name="alphazero",
@@ -58,13 +56,14 @@ def make(config: AlphaZeroConfig) -> System:
         environment=vector,
         replay=replay,
         init=init,
-        act=act,
+        params_of=params_of,
+        act=self_play.act,
         learn=learn,
         record=recorder(parts.env),
-        evaluate=make_evaluation(parts.env, config.evaluation, player),
+        evaluate=make_evaluation(parts.env, config.evaluation, parts.player, params_of),
         schedule=(
             Stage("self-play", config.warmup, config.chunk_plies),
             Stage("learning", config.chunks, config.chunk_plies, updates=config.updates),
         ),
-        player=player,
+        player=parts.player,
     )

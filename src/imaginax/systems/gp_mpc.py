@@ -24,7 +24,6 @@ from imaginax.data.replay import item_replay
 from imaginax.envs.limits import outside
 from imaginax.envs.wrappers import training_environment
 from imaginax.learning.gp_trials import (
-    GPLearner,
     example,
     first_learner,
     fit,
@@ -75,7 +74,7 @@ def make(config: GPMPCConfig) -> System:
     vector = training_environment(env, 1)
     replay = item_replay(example(env), capacity, num_envs=1)
     act = partial(_act, config, task, env, model, planner)
-    begin = partial(_begin, task, planner, start)
+    begin = lambda batch: _begin(task, planner, start().posterior, batch)  # noqa: E731
 
     def init(key) -> SystemState:
         key, key_env = jax.random.split(key)
@@ -87,26 +86,27 @@ def make(config: GPMPCConfig) -> System:
         return fit(config.fit, learner, transitions(task, env.limits, *replay.data(memory)), key)
 
     def evaluate(state: SystemState, key):
-        return run_episodes(env, act, begin, state.learner, key, episodes=config.eval_episodes)
+        return run_episodes(env, act, begin, state.learner.posterior, key, episodes=config.eval_episodes)
 
     return System(
-        "gp_mpc",
-        config,
-        vector,
-        replay,
-        init,
-        act,
-        learn,
-        record,
-        evaluate,
-        schedule(config.trials, config.chunk_steps, env),
+        name="gp_mpc",
+        config=config,
+        environment=vector,
+        replay=replay,
+        init=init,
+        params_of=lambda learner: learner.posterior,
+        act=act,
+        learn=learn,
+        record=record,
+        evaluate=evaluate,
+        schedule=schedule(config.trials, config.chunk_steps, env),
         float64=True,
     )
 
 
-def _begin(task: GaussianTask, planner: Planner, start, batch: int) -> Memory:
-    """Before the first step of `batch` environments."""
-    posterior = jax.tree.map(lambda x: jnp.broadcast_to(x, (batch, *x.shape)), start().posterior)
+def _begin(task: GaussianTask, planner: Planner, posterior: gp.Posterior, batch: int) -> Memory:
+    """Before the first step of `batch` environments, given the data of finished trials."""
+    posterior = jax.tree.map(lambda x: jnp.broadcast_to(x, (batch, *x.shape)), posterior)
     observation, action = jnp.zeros((batch, task.states)), jnp.zeros((batch, *task.space.shape))
     return Memory(posterior, planner.init(batch), observation, action)
 
@@ -117,7 +117,7 @@ def _act(
     env: Environment,
     model: WorldModel,
     planner: Planner,
-    learner: GPLearner,
+    finished: gp.Posterior,
     carry: Memory,
     timestep: TimeStep,
     key: Array,
@@ -128,7 +128,7 @@ def _act(
     if config.online:
         real = ~outside(env.limits, carry.observation)
         posterior = jax.vmap(partial(_append, task))(posterior, carry.observation, carry.action, seen, real)
-    fresh = _begin(task, planner, lambda: learner, len(seen))
+    fresh = _begin(task, planner, finished, len(seen))
     posterior, warm = jax.tree.map(
         partial(_where, timestep.first), (fresh.posterior, fresh.warm), (posterior, carry.warm)
     )

@@ -125,23 +125,24 @@ def make(config: GPDMSystemConfig) -> System:
         return SystemState(learner, replay.init(), state, timestep, (), key, zero)
 
     def evaluate(state: SystemState, key):
-        return run_episodes(env, _act, lambda episodes: (), state.learner, key, episodes=1)
+        return run_episodes(env, _act, lambda episodes: (), state.learner.frames, key, episodes=1)
 
     replay = Replay(lambda: jnp.zeros((), jnp.int32), lambda count, item: count, lambda count: count)
     schedule = _schedule(config, data, len(frames))
     learn = schedule[-1].learn
     assert learn is not None
     return System(
-        "gpdm",
-        config,
-        vector,
-        replay,
-        init,
-        _act,
-        learn,
-        _record,
-        evaluate,
-        schedule,
+        name="gpdm",
+        config=config,
+        environment=vector,
+        replay=replay,
+        init=init,
+        params_of=lambda learner: learner.frames,
+        act=_act,
+        learn=learn,
+        record=_record,
+        evaluate=evaluate,
+        schedule=schedule,
         float64=True,
         inputs=_inputs(config.motion, config.skeleton),
     )
@@ -180,9 +181,9 @@ def _learner(params: gpdm.GPDMParams, data: MotionData) -> GPDMLearner:
     return GPDMLearner(params, gpdm.reconstruct(params, data))
 
 
-def _act(learner: GPDMLearner, carry, timestep, key):
+def _act(frames: Float[Array, "T D"], carry, timestep, key):
     """The reconstruction of the frame that is asked for."""
-    return carry, learner.frames[timestep.observation[:, 0].astype(jnp.int32)], {}
+    return carry, frames[timestep.observation[:, 0].astype(jnp.int32)], {}
 
 
 def _record(timestep, action, following, extras):

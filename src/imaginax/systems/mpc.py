@@ -37,7 +37,7 @@ def make(config: MpcConfig) -> System:
     check_compatible(env, model, planner)
     vector = training_environment(env, 1)
     replay = item_replay(jnp.zeros(()), env.spec.max_steps, num_envs=1)  # the rewards of the newest trial
-    act = make_mpc(model, planner, params_of=lambda learner: learner)
+    act = make_mpc(model, planner)
 
     def init(key) -> SystemState:
         state, timestep = vector.init(key)
@@ -53,6 +53,7 @@ def make(config: MpcConfig) -> System:
         environment=vector,
         replay=replay,
         init=init,
+        params_of=lambda learner: learner,
         act=act,
         learn=lambda learner, memory, key: (learner, {}),
         record=lambda timestep, action, following, extras: following.reward,

@@ -43,7 +43,7 @@ def make(config: PetsConfig) -> System:
     steps = env.spec.max_steps
     replay = item_replay(_example(env), (config.trials + 1) * steps, num_envs=1)
     vector = training_environment(env, 1)
-    act = make_mpc(model, planner, params_of=lambda learner: learner.params)
+    act = make_mpc(model, planner)
 
     def init(key) -> SystemState:
         key, key_model, key_env = jax.random.split(key, 3)
@@ -58,10 +58,21 @@ def make(config: PetsConfig) -> System:
         return fit(learner, items, count, key)
 
     def evaluate(state: SystemState, key):
-        return run_episodes(env, act, planner.init, state.learner, key, episodes=config.eval_episodes)
+        return run_episodes(env, act, planner.init, state.learner.params, key, episodes=config.eval_episodes)
 
-    schedule = _schedule(config, env)
-    return System("pets", config, vector, replay, init, act, learn, _record, evaluate, schedule)
+    return System(
+        name="pets",
+        config=config,
+        environment=vector,
+        replay=replay,
+        init=init,
+        params_of=lambda learner: learner.params,
+        act=act,
+        learn=learn,
+        record=_record,
+        evaluate=evaluate,
+        schedule=_schedule(config, env),
+    )
 
 
 def _schedule(config: PetsConfig, env: Environment) -> tuple[Stage, ...]:
@@ -74,7 +85,7 @@ def _schedule(config: PetsConfig, env: Environment) -> tuple[Stage, ...]:
     space = env.spec.action
     assert isinstance(space, Box)  # `ensemble` refuses other actions
 
-    def explore(learner, carry, timestep, key):
+    def explore(params, carry, timestep, key):
         shape = (timestep.first.shape[0], *space.shape)
         return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high), {}
 

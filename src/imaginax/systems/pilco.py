@@ -30,6 +30,7 @@ from imaginax.learning.gp_trials import (
     schedule,
     transitions,
 )
+from imaginax.models.gp import exact as gp
 from imaginax.models.gp.exact import Data, clean, in_use
 from imaginax.models.gp.gaussian_dynamics import GaussianTask, gaussian_task, inputs, propagate
 from imaginax.models.gp.moments import Prepared, prepare
@@ -40,7 +41,7 @@ from imaginax.numerics.sequential_vmap import sequential_vmap
 from imaginax.policies import controllers
 from imaginax.policies.controllers import Policy
 from imaginax.runtime.evaluation import run_episodes
-from imaginax.systems.presets.pilco import PILCOConfig
+from imaginax.systems.presets.pilco import PILCOConfig, PolicySearchConfig
 from imaginax.types import Environment, System, SystemState, TimeStep
 
 _STARTS = 1024  # of which the distribution of starts is estimated
@@ -63,12 +64,12 @@ def make(config: PILCOConfig) -> System:
     """
     env = envs.make(config.env)
     task = gaussian_task(env)
-    steps = env.spec.max_steps
-    capacity = (config.trials + 1) * steps
+    capacity = (config.trials + 1) * env.spec.max_steps
     vector = training_environment(env, 1)
     replay = item_replay(example(env), capacity, num_envs=1)
     act = partial(_act, task)
     search = config.search
+    improve = sequential_vmap(partial(_improve, task, env, search))
 
     def init(key) -> SystemState:
         key, key_env, key_policy = jax.random.split(key, 3)
@@ -84,17 +85,6 @@ def make(config: PILCOConfig) -> System:
             search.policy, key, features, task.space.shape[0], search.centres, size
         )
 
-    @sequential_vmap
-    def improve(posterior, last, drawn):
-        cost = partial(long_term_cost, task, prepare(posterior), starts(env), search.horizon or steps)
-        begin = jax.tree.map(lambda x: x[None], last)
-        if search.starts > 1:
-            best = _lowest(jax.lax.map(cost, drawn), drawn)
-            begin = jax.tree.map(lambda x, y: jnp.stack([x, y]), last, best)
-        descend = partial(minimise, cost, steps=search.steps, tolerance=search.tolerance)
-        found = jax.lax.map(descend, begin)
-        return _lowest(found.value, (found.point, found.value))
-
     def learn(learner, memory, key):
         key_fit, key_starts = jax.random.split(key)
         data = transitions(task, env.limits, *replay.data(memory))
@@ -106,10 +96,41 @@ def make(config: PILCOConfig) -> System:
 
     def evaluate(state: SystemState, key):
         nothing = lambda batch: ()  # noqa: E731
-        return run_episodes(env, act, nothing, state.learner, key, episodes=config.eval_episodes)
+        return run_episodes(env, act, nothing, state.learner.policy, key, episodes=config.eval_episodes)
 
-    plan = schedule(config.trials, 0, env)
-    return System("pilco", config, vector, replay, init, act, learn, record, evaluate, plan, float64=True)
+    return System(
+        name="pilco",
+        config=config,
+        environment=vector,
+        replay=replay,
+        init=init,
+        params_of=lambda learner: learner.policy,
+        act=act,
+        learn=learn,
+        record=record,
+        evaluate=evaluate,
+        schedule=schedule(config.trials, 0, env),
+        float64=True,
+    )
+
+
+def _improve(
+    task: GaussianTask,
+    env: Environment,
+    config: PolicySearchConfig,
+    posterior: gp.Posterior,
+    last: Policy,
+    drawn: Policy,
+) -> tuple[Policy, Float[Array, ""]]:
+    """The best policy that searches find from the last one and from the best of those drawn, and its cost."""
+    horizon = config.horizon or env.spec.max_steps
+    cost = partial(long_term_cost, task, prepare(posterior), starts(env), horizon)
+    begin = jax.tree.map(lambda x: x[None], last)
+    if config.starts > 1:
+        best = _lowest(jax.lax.map(cost, drawn), drawn)
+        begin = jax.tree.map(lambda x, y: jnp.stack([x, y]), last, best)
+    found = jax.lax.map(partial(minimise, cost, steps=config.steps, tolerance=config.tolerance), begin)
+    return _lowest(found.value, (found.point, found.value))
 
 
 def _lowest(values: Float[Array, "N"], tree: PyTree) -> PyTree:
@@ -135,7 +156,7 @@ def seen_features(task: GaussianTask, data: Data) -> Gaussian:
 
 
 def long_term_cost(
-    task: GaussianTask, gp: Prepared, start: Gaussian, horizon: int, policy: Policy
+    task: GaussianTask, dynamics: Prepared, start: Gaussian, horizon: int, policy: Policy
 ) -> Float[Array, ""]:
     """Sum of expected costs of a roll-out under the policy (eq. 2)."""
     prepared = controllers.prepare(policy)
@@ -143,16 +164,16 @@ def long_term_cost(
     def advance(belief: Gaussian, _):
         seen = trigonometric(belief, task.angles)
         both = controllers.joint(prepared, seen, task.space)
-        following = propagate(gp, belief, both)
+        following = propagate(dynamics, belief, both)
         return following, task.cost(belief, both.mean[-task.space.shape[0] :], following)
 
     return jnp.sum(jax.lax.scan(advance, start, length=horizon)[1])
 
 
-def _act(task: GaussianTask, learner: Learner, carry, timestep: TimeStep, key: Array):
+def _act(task: GaussianTask, policy: Policy, carry, timestep: TimeStep, key: Array):
     del key
     nothing = jnp.zeros((*timestep.observation.shape[:-1], 0), timestep.observation.dtype)
     features = inputs(task, timestep.observation, nothing)
-    wanted = jax.vmap(partial(controllers.preliminary, controllers.prepare(learner.policy)))(features)
+    wanted = jax.vmap(partial(controllers.preliminary, controllers.prepare(policy)))(features)
     wanted = jnp.where(jnp.isfinite(wanted), wanted, 0.0)  # an observation that is no number moves nothing
     return carry, squash(wanted, task.space), {}

@@ -14,7 +14,6 @@ Algorithm 1 of the paper:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -67,8 +66,8 @@ def make(config: PlaNetConfig) -> System:
     vector = _vector(env, config.environments)
     decide = filtering.by_planning(planner)
     start = partial(filtering.start, model, env.spec, decide)
-    act = _of_learner(filtering.make_act(model, env.spec, decide, _noise(env, config.exploration)))
-    exploit = _of_learner(filtering.make_act(model, env.spec, decide))
+    act = filtering.make_act(model, env.spec, decide, _noise(env, config.exploration))
+    exploit = filtering.make_act(model, env.spec, decide)
 
     def init(key) -> SystemState:
         key, key_model, key_env = jax.random.split(key, 3)
@@ -88,7 +87,7 @@ def make(config: PlaNetConfig) -> System:
     def evaluate(state: SystemState, key):
         begin = partial(start, state.learner.params)
         return run_episodes(
-            env, exploit, begin, state.learner, key, episodes=config.eval_episodes, vector=_vector
+            env, exploit, begin, state.learner.params, key, episodes=config.eval_episodes, vector=_vector
         )
 
     return System(
@@ -97,6 +96,7 @@ def make(config: PlaNetConfig) -> System:
         environment=vector,
         replay=replay,
         init=init,
+        params_of=lambda learner: learner.params,
         act=act,
         learn=learn,
         record=_record,
@@ -119,11 +119,6 @@ def make_optimiser(config: PlaNetConfig) -> optax.GradientTransformation:
         share = optax.linear_schedule(1.0, 0.0, length, total - length)
         parts.append(optax.scale_by_schedule(share))
     return optax.chain(*parts)
-
-
-def _of_learner(act: Callable[..., tuple]) -> Callable[..., tuple]:
-    """`act` of the learner's parameters."""
-    return lambda learner, *rest: act(learner.params, *rest)
 
 
 def _noise(env: Environment, exploration: float) -> Explore:

@@ -28,7 +28,7 @@ class Parts(NamedTuple):
         self_play: how both sides move.
         replay: the window of games.
         step: (learner, what replay holds, key) -> (learner, metrics).
-        player: simulations and what the model's parameters are in the player's -> the side at its strongest.
+        player: simulations a move (None: those of the settings) -> the side at its strongest.
     """
 
     env: Environment
@@ -37,7 +37,7 @@ class Parts(NamedTuple):
     self_play: SelfPlay
     replay: Replay
     step: Callable[..., Any]
-    player: Callable[[int | None, Callable[[Any], Any]], Player]
+    player: Callable[[int | None], Player]
 
 
 def make_parts(name: str, config: SelfPlayConfig, *, turn: bool, augment: bool) -> Parts:
@@ -64,10 +64,8 @@ def make_parts(name: str, config: SelfPlayConfig, *, turn: bool, augment: bool) 
         search_value=config.search_value,
     )
 
-    def player(simulations: int | None, params_of: Callable[[Any], Any]) -> Player:
-        return game_play.make_player(
-            name, model, config.search, env, simulations=simulations, params_of=params_of
-        )
+    def player(simulations: int | None = None) -> Player:
+        return game_play.make_player(name, model, config.search, env, simulations=simulations)
 
     return Parts(
         env,

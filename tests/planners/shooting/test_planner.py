@@ -67,7 +67,7 @@ def learned(lqr):
 def share_of_optimum(env, model, params, config):
     """(return - that of doing nothing) / (optimum - that of doing nothing), the mean of 8 episodes."""
     planner = make_planner(env.spec, model, config)
-    act = make_mpc(model, planner, params_of=lambda learner: learner)
+    act = make_mpc(model, planner)
     idle = lambda learner, carry, timestep, key: (carry, jnp.zeros((8, 1)), {})  # noqa: E731
     key = jax.random.key(1)
     run = lambda act, start: run_episodes(env, act, start, params, key, episodes=8).returns  # noqa: E731
@@ -96,7 +96,7 @@ def test_plans_on_a_learned_model(lqr, learned, method):
 def test_random_shooting_finds_the_best_of_one_step_and_trusts_a_learned_model(lqr, learned):
     bandit = envs.make("diagnostic_bandit")
     planner = make_planner(bandit.spec, rules(bandit), ShootingConfig("random", horizon=1, population=300))
-    act = make_mpc(rules(bandit), planner, params_of=lambda learner: learner)
+    act = make_mpc(rules(bandit), planner)
     got = run_episodes(privileged(bandit), act, planner.init, (), jax.random.key(0), episodes=8).returns
     np.testing.assert_allclose(got, 1.0, atol=2e-3)
     model, params = learned

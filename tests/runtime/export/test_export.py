@@ -1,5 +1,7 @@
 """Exported programs: a reloaded one computes the same bits, and what cannot run elsewhere is refused."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,7 +75,7 @@ def test_costs_and_memory_come_with_the_program(system):
 
 def test_where_the_host_steps_the_environment_act_and_learn_are_the_programs(system):
     """A chunk would contain the environment, which is no JAX program."""
-    hosted = system._replace(environment=system.environment._replace(host=lambda n, seed: None))
+    hosted = dataclasses.replace(system, environment=system.environment._replace(host=lambda n, seed: None))
     made = export.programs(hosted)
     assert set(made) == {"act", "learn_learn"}
     assert len(export.export("learn", *made["learn_learn"], "tpu").data) > 500

@@ -62,7 +62,7 @@ def seat(colour: str | None, name: str) -> int:
 def _engine(
     options: argparse.Namespace, trained: playback.Trained, env: Environment, system: System
 ) -> Engine:
-    learner = playback.learner_of(trained, options.lane)
+    params = playback.params_of(trained, options.lane)
     assert system.player is not None
     own = own_simulations(options, trained)
-    return Engine(env, Mind(system.player, learner, simulations=own, seed=options.seed or 0))
+    return Engine(env, Mind(system.player, params, simulations=own, seed=options.seed or 0))

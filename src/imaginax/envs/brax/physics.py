@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -44,16 +45,32 @@ def load(mjcf: str, *, frames: int, task: str) -> System:
     Raises:
         ConfigError: brax is not installed.
     """
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # MJX prints that the optional warp is missing
-            from brax.io import mjcf as loader
-            from mujoco import mjx
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{task} needs brax: pip install 'imaginax[brax]'") from error
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Brax System, piplines and environments")
+    with quiet(task):
+        from brax.io import mjcf as loader
+        from mujoco import mjx
+
         model = loader.loads(mjcf)
     return System(model.mj_model, model, mjx.make_data(model), layout(model.mj_model), frames)
+
+
+@contextlib.contextmanager
+def quiet(task: str) -> Iterator[None]:
+    """Imports and calls brax without its notices: no warp, old solvers, a plea to move to other packages.
+
+    Args:
+        task: what needs brax, for the error's message.
+
+    Raises:
+        ConfigError: brax is not installed.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Brax System, piplines and environments")
+            warnings.filterwarnings("ignore", message="JAXopt is no longer maintained")
+            warnings.filterwarnings("ignore", message="Accessing `\\w+` directly from `Data` is deprecated")
+            yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{task} needs brax: pip install 'imaginax[brax]'") from error
 
 
 def solids(system: System, q: Float[Array, "Q"]) -> Solids:

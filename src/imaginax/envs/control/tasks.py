@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-# name -> (module of this package, its function that makes the task)
-TASKS = {
-    "control_cartpole_swingup": ("cartpole", "swingup"),
-    "control_cartpole_balance": ("cartpole", "balance"),
-    "control_pendulum_swingup": ("pendulum", "swingup"),
-    "control_reacher_easy": ("reacher", "easy"),
-    "control_cheetah_run": ("cheetah", "run"),
-    "control_finger_spin": ("finger", "spin"),
-    "control_cup_catch": ("ball_in_cup", "catch"),
-    "control_walker_walk": ("walker", "walk"),
-    "control_hopper_hop": ("hopper", "hop"),
-}
+from imaginax.registry import CONTROL_TASKS as TASKS
+
+__all__ = ["DREAMER_ACTION_REPEAT", "PLANET_ACTION_REPEAT", "TASKS"]
 
 # Simulator steps for which PlaNet holds an action in its six tasks (Hafner et al. 2019, arXiv 1811.04551),
 PLANET_ACTION_REPEAT = {

@@ -7,24 +7,7 @@ import re
 from typing import NamedTuple
 
 from imaginax.errors import ConfigError
-
-NAMES = (
-    "tic_tac_toe",
-    "connect_four",
-    "othello",
-    "hex",
-    "hex_5x5",
-    "hex_7x7",
-    "go_5x5",
-    "go_7x7",
-    "go_9x9",
-    "go_13x13",
-    "go_19x19",
-    "gardner_chess",
-    "animal_shogi",
-    "chess",
-    "shogi",
-)
+from imaginax.registry import GAMES as NAMES
 
 _PLAIN = tuple(name for name in NAMES if not name.startswith(("go", "hex_")))
 _SIZED = re.compile(r"(go|hex)_(\d+)x(\d+)(?:_komi(\d+(?:\.\d+)?))?")

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import os
-import sys
 from functools import partial
 from typing import Any
 
@@ -21,10 +19,9 @@ from jaxtyping import Array, PyTree
 from imaginax.envs import wrappers
 from imaginax.envs.host.interface import Host, Recipe
 from imaginax.envs.host.rewards import PUBLISHED, Published
-from imaginax.envs.host.vector import failure
+from imaginax.envs.loading import failure, include_present_folder
 from imaginax.types import ConfigError, Environment, EnvSpec, TimeStep
 
-PREFIXES = ("gym", "atari", "dmc")
 UNSTATED = 1000  # steps after which an episode is truncated, if neither the environment nor anyone says
 
 # how an environment's id or the module of its code starts -> (module to import first, extra that brings it)
@@ -39,7 +36,7 @@ def environment(name: str, *, max_steps: int | None = None, action_repeat: int =
     """The environment called `name`; its `host` opens real copies, its `init` is a placeholder.
 
     Args:
-        name: with one of `PREFIXES`.
+        name: with one of the prefixes gym, atari and dmc.
         max_steps: steps after which an episode is truncated; by default the environment's own number, or
             `UNSTATED` where it states none.
         action_repeat: steps for which every action is held.
@@ -136,8 +133,7 @@ def _make(name: str, recipe: Recipe) -> Any:
     """
     import gymnasium
 
-    if not {"", os.getcwd()} & set(sys.path):
-        sys.path.append(os.getcwd())  # modules of the present folder, as `python -m` finds them
+    include_present_folder()
     try:
         return gymnasium.make(recipe.target, **recipe.options)
     except gymnasium.error.DependencyNotInstalled as error:

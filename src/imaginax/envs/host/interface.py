@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from imaginax.envs.host.vector import HostState, HostVector, failure
+from imaginax.envs.host.vector import HostState, HostVector
+from imaginax.envs.loading import failure
 from imaginax.envs.physical import restart
 from imaginax.types import Box, ConfigError, EnvSpec, TimeStep
 

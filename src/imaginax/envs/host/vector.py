@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -13,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree, UInt8, UInt32
 
 from imaginax.envs.host import pictures
+from imaginax.envs.loading import failure
 from imaginax.types import ConfigError, Discrete, EnvSpec, TimeStep
 
 if TYPE_CHECKING:
@@ -216,13 +215,6 @@ class HostVector:
         for index in np.flatnonzero(last):
             final[index] = infos["final_obs"][index]
         return final
-
-
-def failure(what: str, error: Exception) -> str:
-    """One line about an exception: what failed, how, and where in the code."""
-    told = str(error).strip().splitlines() or [""]
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{what}: {type(error).__name__}: {told[0]} ({Path(place.filename).name}:{place.lineno})"
 
 
 def _where(condition: Bool[np.ndarray, "N"], chosen: np.ndarray, otherwise: np.ndarray) -> np.ndarray:

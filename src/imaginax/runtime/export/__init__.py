@@ -56,13 +56,14 @@ class Exported(NamedTuple):
 def programs(system: System) -> dict[str, Program]:
     """The compiled programs of a system, of one seed each.
 
-    `act` decides; `train_<stage>` is a whole chunk of training. Where the environment is no JAX program, the
-    part of a chunk that is compiled is `learn_<stage>`, one update.
+    `act` decides, with the parameters alone; `train_<stage>` is a whole chunk of training. Where the
+    environment is no JAX program, the part of a chunk that is compiled is `learn_<stage>`, one update.
     """
     with precision(system):
         state = jax.eval_shape(system.init, jax.random.key(0))
+        params = jax.eval_shape(system.params_of, state.learner)
     index = jax.ShapeDtypeStruct((), jnp.int32)
-    made = {"act": Program(system.act, (state.learner, state.carry, state.timestep, state.key))}
+    made = {"act": Program(system.act, (params, state.carry, state.timestep, state.key))}
     for stage in system.schedule:
         if system.environment.host is None:
             made[f"train_{stage.name}"] = Program(make_chunk(system, stage), (state, index))
