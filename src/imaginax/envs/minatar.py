@@ -33,8 +33,32 @@ _COLOURS = (
 )
 
 
-def minatar(game: str) -> Environment:
-    """One of the five: observation [10 10 C] of truth values, the game's own actions."""
+def asterix() -> Environment:
+    """Collect treasure, avoid enemies: 4 planes, 5 actions."""
+    return _minatar("asterix")
+
+
+def breakout() -> Environment:
+    """Bounce a ball at bricks: 4 planes, 3 actions."""
+    return _minatar("breakout")
+
+
+def freeway() -> Environment:
+    """Cross a road: 7 planes, 3 actions."""
+    return _minatar("freeway")
+
+
+def seaquest() -> Environment:
+    """Rescue divers, shoot, and surface for air: 10 planes, 6 actions."""
+    return _minatar("seaquest")
+
+
+def space_invaders() -> Environment:
+    """Shoot aliens before they land: 6 planes, 4 actions."""
+    return _minatar("space_invaders")
+
+
+def _minatar(game: str) -> Environment:
     from pgx import make
 
     pgx = make(f"minatar-{game}")  # pyright: ignore[reportArgumentType]
