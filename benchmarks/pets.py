@@ -22,7 +22,7 @@ from peers import reported
 
 from imaginax import envs
 from imaginax.learning.ensemble import make_fit
-from imaginax.models.ensemble.model import input_size
+from imaginax.models.targets import input_size
 from imaginax.runtime import bench
 from imaginax.runtime.compilation import compiled
 from imaginax.runtime.run_directory import write_json

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -61,15 +63,25 @@ def test_public_names_are_explicit():
         assert getattr(imaginax, name) is not None
 
 
-def _locked() -> dict[str, str]:
-    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
-    for line in lines:
-        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), f"not an exact release: {line}"
-    pins = [line.split("==") for line in lines]
-    return {canonicalize_name(name): version for name, version in pins}
+def _locked(python: str) -> dict[str, str]:
+    """The releases that requirements.txt installs for a version of python."""
+    pins = {}
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if line[0] == "#":
+            continue
+        exact = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.]+)( ; [^/]+)?", line)
+        assert exact, f"not an exact release: {line}"
+        marker = Requirement(line).marker
+        if marker is None or marker.evaluate(
+            {"python_full_version": f"{python}.1", "python_version": python}
+        ):
+            assert canonicalize_name(exact[1]) not in pins, f"twice for python {python}: {line}"
+            pins[canonicalize_name(exact[1])] = exact[2]
+    return pins
 
 
-def test_lock_satisfies_every_requirement():
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_lock_satisfies_every_requirement(python):
     """Dependencies and common extras of pyproject.toml are in requirements.txt, at allowed versions."""
     asked_for = {"jax", "flax", "optax", "chex", "mctx", "distrax", "brax", "pytest"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -78,8 +90,39 @@ def test_lock_satisfies_every_requirement():
     wanted = [*project["dependencies"]]
     for extra in extras:
         wanted += project["optional-dependencies"][extra]
-    locked = _locked()
+    locked = _locked(python)
     assert asked_for <= {Requirement(text).name for text in wanted}
     for requirement in map(Requirement, wanted):
         version = locked.get(canonicalize_name(requirement.name))
         assert version and requirement.specifier.contains(version, prereleases=True), (requirement, version)
+
+
+def test_newer_pythons_get_the_newer_jax():
+    assert _locked("3.11")["jax"] == "0.10.2"
+    assert _locked("3.12")["jax"] == _locked("3.13")["jax"] > "0.12"
+
+
+def _make(folder: Path, target: str, *words: str) -> str:
+    """What a target of the Makefile prints where only the programs of a folder are found."""
+    make = [shutil.which("make") or "make", "-s", "-C", str(ROOT), target, *words]
+    env = {"PATH": str(folder)}
+    return subprocess.run(
+        make, env=env, capture_output=True, text=True, timeout=60, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize("minors,newest", [((11,), 11), ((11, 12), 12), ((12, 11, 13), 13), ((11, 14), 11)])
+def test_make_takes_the_newest_python_that_works(tmp_path, minors, newest):
+    for minor in (*minors, 13 if 13 not in minors else 12):
+        python = tmp_path / f"python3.{minor}"
+        python.write_text(f"#!/bin/sh\nexit {int(minor not in minors)}\n")  # the last as pyenv's shims can be
+        python.chmod(0o755)
+    assert _make(tmp_path, "newest-python") == str(tmp_path / f"python3.{newest}")
+    assert _make(tmp_path, "newest-python", "PYTHON=mine") == "mine"
+    oldest = str(tmp_path / "python3.11") if 11 in minors else ""
+    assert _make(tmp_path, "oldest-python") == oldest
+
+
+def test_make_falls_back_on_python3(tmp_path):
+    assert _make(tmp_path, "newest-python") == "python3"
+    assert _make(tmp_path, "oldest-python") == ""

@@ -27,9 +27,9 @@ from imaginax.data import mocap
 from imaginax.data.mocap import gaps
 from imaginax.models.gpdm.config import GPDMConfig
 from imaginax.runtime import plotting
+from imaginax.runtime.animation import animate
 from imaginax.runtime.precision import precision
 from imaginax.runtime.run_directory import describe, read_json, write_json
-from imaginax.runtime.stick_figure import animate
 from imaginax.systems import gpdm
 from imaginax.systems.presets import gpdm as gpdm_presets
 from imaginax.types import Stage

@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 
 from imaginax.data.mocap import Motion, Skeleton, amc, asf, bvh, humanoid, walk
-from imaginax.runtime.stick_figure import animate
+from imaginax.runtime.animation import animate
 from imaginax.types import ConfigError
 
 WALK = Path(__file__).parents[2] / "docs" / "walk.gif"

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax.learning.config import EnsembleFitConfig
-from imaginax.learning.ensemble import EnsembleLearner, make_fit
+from imaginax.learning.ensemble import init_learner, make_fit
 from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.models.ensemble.model import ensemble, make_network, member_predictions
 from imaginax.runtime import plotting
@@ -66,7 +66,7 @@ def predictions(kind: str, points: Transition, grid: np.ndarray) -> dict[str, li
     )
     optimiser, fit = make_fit(env, model, EnsembleFitConfig(epochs=EPOCHS, learning_rate=3e-3))
     params = ensemble(env, model).init(jax.random.key(1))
-    learner = EnsembleLearner(params, optimiser.init(params.network))
+    learner = init_learner(params, optimiser)
     learner, _ = jax.jit(fit)(learner, points, ROWS, jax.random.key(2))
     x = jnp.stack([jnp.asarray(grid), jnp.zeros(len(grid))], axis=-1)
     inputs = jnp.broadcast_to(x, (model.networks, *x.shape))

@@ -42,7 +42,7 @@ def config(variant: str) -> planet_presets.PlaNetConfig:
     laptop = dataclasses.replace(planet_presets.preset("laptop", None), episodes=EPISODES, eval_episodes=10)
     search = laptop.planner
     if variant == "overshooting":
-        objective = dataclasses.replace(laptop.objective, overshooting=laptop.objective.divergence)
+        objective = dataclasses.replace(laptop.objective, overshooting=laptop.objective.representation)
         return dataclasses.replace(laptop, objective=objective)
     if variant == "random data":
         return dataclasses.replace(laptop, exploration=ONLY_NOISE)
@@ -52,11 +52,12 @@ def config(variant: str) -> planet_presets.PlaNetConfig:
             laptop, planner=dataclasses.replace(search, method="random", population=candidates)
         )
     state = dataclasses.replace(laptop.model.rssm, kind=variant.lower())
-    weight = 0.0 if variant == "GRU" else laptop.objective.divergence
+    objective = laptop.objective
+    if variant == "GRU":
+        rest = objective.dynamics - objective.representation
+        objective = dataclasses.replace(objective, dynamics=rest, representation=0.0)
     return dataclasses.replace(
-        laptop,
-        model=dataclasses.replace(laptop.model, rssm=state),
-        objective=dataclasses.replace(laptop.objective, divergence=weight),
+        laptop, model=dataclasses.replace(laptop.model, rssm=state), objective=objective
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
 from typing import Any, NamedTuple
@@ -42,7 +42,9 @@ class SystemEntry(NamedTuple):
         presets: names of the presets, the default first. Every system has one named `tiny`: a run of seconds
             on a diagnostic environment whose optimum is known (`envs.diagnostics`).
         environments: environments it is known to run on, the default first.
-        make: config -> `imaginax.types.System`.
+        make: (config, environment or None for `config.env`) -> `imaginax.types.System`.
+        kinds: for each field whose settings are of several kinds (`--model gp`), what turns a preset into one
+            of that kind; the first is the preset's own.
         reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
             system gets before it has learned, and below the optimum.
     """
@@ -53,17 +55,18 @@ class SystemEntry(NamedTuple):
     preset: Callable[[str, str | None], Any]
     presets: tuple[str, ...]
     environments: tuple[str, ...]
-    make: Callable[[Any], Any]
+    make: Callable[..., Any]
     reaches: float
+    kinds: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {}
 
 
 def _load(name: str) -> SystemEntry:
     return importlib.import_module(f"imaginax.systems.presets.{name}").ENTRY
 
 
-def build(name: str, config: Any) -> Any:
-    """The system called `name`, made by its module."""
-    return importlib.import_module(f"imaginax.systems.{name}").make(config)
+def build(name: str, config: Any, env: Any = None) -> Any:
+    """The system called `name`, made by its module; `env` may stand for the environment of its config."""
+    return importlib.import_module(f"imaginax.systems.{name}").make(config, env)
 
 
 _NAMES = ("pets", "mpc", "gp_mpc", "pilco", "gpdm", "planet", "alphago_zero", "alphazero")

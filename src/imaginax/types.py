@@ -201,13 +201,17 @@ class Transition(NamedTuple):
 
 
 class Trajectory(NamedTuple):
-    """A stretch of experience [T, ...]; `first[t]` says that an episode starts at t."""
+    """A stretch of experience [T, ...]; `first[t]` says that an episode starts at t.
+
+    `belief` is what acting believed after each observation, where replay stores it.
+    """
 
     observation: PyTree
     action: PyTree
     reward: Array
     discount: Array
     first: Array
+    belief: PyTree | None = None
 
 
 # ------------------------------------------------- world models and planners

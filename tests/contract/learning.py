@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from imaginax.envs import diagnostics
 from imaginax.runtime import checkpoint, report
-from imaginax.runtime.driver import first_state
+from imaginax.runtime.loop import first_state
 from imaginax.runtime.run import NonFinite, Saving, train
 from imaginax.runtime.run_directory import read_json
 from imaginax.types import Stage, System

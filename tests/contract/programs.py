@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from imaginax.runtime import export
-from imaginax.runtime.driver import first_state
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.loop import first_state, make_chunk
 from imaginax.types import System
 from tests.contract import compare
 

@@ -45,7 +45,8 @@ def config_of(env: str, action_repeat: int) -> planet_presets.PlaNetConfig:
         ),
         objective=ObjectiveConfig(
             reward=rows.pop("weight of the reward"),
-            divergence=rows.pop("weight of the divergence"),
+            dynamics=rows["weight of the divergence"],
+            representation=rows.pop("weight of the divergence"),
             free_nats=rows.pop("free nats a step"),
             overshooting=rows.pop("weight of overshooting"),
         ),

@@ -8,7 +8,7 @@ import pytest
 from imaginax import envs
 from imaginax.learning import ensemble as ensemble_fit
 from imaginax.learning.config import EnsembleFitConfig
-from imaginax.learning.ensemble import EnsembleLearner, dataset, fit_scaler, make_fit
+from imaginax.learning.ensemble import dataset, fit_scaler, init_learner, make_fit
 from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.models.ensemble.model import (
     EnsembleParams,
@@ -18,9 +18,11 @@ from imaginax.models.ensemble.model import (
     make_network,
     member_predictions,
 )
+from imaginax.models.targets import Outcomes
 from imaginax.types import Transition
 
 MODEL = EnsembleConfig(members=3, hidden=(32, 32), weight_decay=(0.0, 0.0, 0.0), particles=3)
+OUTCOMES = Outcomes(reward=False, end=False, terminated=False)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +42,7 @@ def transitions(rows, key, noise=0.0):
 
 
 def learner_for(bandit, optimiser):
-    params = ensemble(bandit, MODEL).init(jax.random.key(0))
-    return EnsembleLearner(params, optimiser.init(params.network))
+    return init_learner(ensemble(bandit, MODEL).init(jax.random.key(0)), optimiser)
 
 
 def test_learns_a_function_and_the_noise_around_it(bandit):
@@ -71,7 +72,7 @@ def test_only_the_filled_rows_count(bandit):
         clean, metrics = fit(start, full, count, jax.random.key(2))
         other, _ = fit(start, spoilt, count, jax.random.key(2))
         jax.tree.map(np.testing.assert_array_equal, clean, other)
-        assert metrics["model_rows"] + (dataset(bandit, full, count, 0.2).test_size) == count
+        assert metrics["model_rows"] + (dataset(bandit, OUTCOMES, full, count, 0.2).test_size) == count
     assert fit._cache_size() == 1
 
 
@@ -85,7 +86,7 @@ def test_scaler_is_that_of_numpy_and_keeps_constant_inputs():
 
 def test_held_out_rows_stay_held_out_while_data_grows(bandit):
     data = transitions(400, jax.random.key(0))
-    earlier, later = (dataset(bandit, data, count, 0.25) for count in (150, 400))
+    earlier, later = (dataset(bandit, OUTCOMES, data, count, 0.25) for count in (150, 400))
     test_rows = lambda d: set(np.asarray(d.test[: int(d.test_size)]).tolist())  # noqa: E731
     train_rows = lambda d: set(np.asarray(d.train[: int(d.train_size)]).tolist())  # noqa: E731
     assert test_rows(earlier) == {row for row in test_rows(later) if row < 150}
@@ -104,7 +105,7 @@ def test_shuffling_permutes_the_front_alone():
 
 def test_a_pass_visits_every_row_once_with_a_short_last_batch(bandit):
     """Against a plain Python loop over slices: 45 rows are a batch of 32 and one of 13."""
-    data = dataset(bandit, transitions(64, jax.random.key(0)), 45, 0.0)
+    data = dataset(bandit, OUTCOMES, transitions(64, jax.random.key(0)), 45, 0.0)
     order = jnp.stack([jax.random.permutation(jax.random.key(k), 45) for k in range(3)])
     padded = jnp.pad(order, ((0, 0), (0, 64 - 45 + 32)), constant_values=63)
 
@@ -135,7 +136,7 @@ def test_bootstraps_differ_between_members(bandit):
     marked = transitions(300, jax.random.key(0))._replace(
         observation=((jnp.arange(300) + 0.5) / 300)[:, None]
     )
-    data = dataset(bandit, marked, 300, 0.0)
+    data = dataset(bandit, OUTCOMES, marked, 300, 0.0)
     counts, _ = ensemble_fit._run_epochs(
         spy, 3, EnsembleFitConfig(epochs=2), jnp.zeros((3, 300)), data, jax.random.key(7)
     )

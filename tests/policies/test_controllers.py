@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 from imaginax.numerics.gaussian import Gaussian, Joint
 from imaginax.policies import controllers
 from imaginax.types import Box
+from tests.decimals import Reference
 from tests.quadrature import moments, nodes
 
 MEAN = np.array([0.3, -0.4])
@@ -70,3 +72,32 @@ def test_the_joint_distribution_is_symmetric_and_has_no_negative_variance():
     assert found.cross.shape == (2, 4)
     np.testing.assert_allclose(found.covariance, found.covariance.T, atol=1e-15)
     assert np.linalg.eigvalsh(found.covariance).min() > -1e-12
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-8])
+def test_covariances_keep_their_digits_where_the_features_are_nearly_certain(scale):
+    """Oracle: the product of the means subtracted, in 60 decimal digits."""
+    with jax.enable_x64(True):
+        own = controllers.prepare(policy("rbf"))
+        spread = scale**2 * COVARIANCE
+        found = numbers(controllers.preliminary_moments(own, jnp.array(MEAN), jnp.array(spread)))
+        lengths = np.exp(np.asarray(own.log_lengthscales))
+        oracle = Reference.of_weights(np.asarray(own.centres), np.asarray(own.weights), lengths)
+    expected = oracle.match(MEAN, spread)
+    covariance = (expected.covariance - np.diag(expected.latent)).astype(float)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-9)
+    np.testing.assert_allclose(found.mean, expected.mean.astype(float), rtol=1e-12)
+
+
+def test_every_parameter_has_the_gradient_of_finite_differences():
+    """Of the mean, the covariance and the gain; a policy search moves the length-scales too."""
+    with jax.enable_x64(True):
+        own, mean, root = policy("rbf"), jnp.array(MEAN), jnp.array(ROOT)
+
+        def number(own, mean, root):
+            own, mean, root = jax.tree.map(jnp.asarray, (own, mean, root))
+            found = controllers.preliminary_moments(controllers.prepare(own), mean, root @ root.T)
+            parts = (jnp.sum(jnp.cos(jnp.arange(x.size) + 1.0) * x.ravel()) for x in found)
+            return sum(parts)
+
+        check_grads(number, (own, mean, root), order=1, modes=["fwd", "rev"], atol=1e-6, rtol=1e-6)

@@ -11,8 +11,9 @@ from imaginax.data.replay import item_replay
 from imaginax.models.gp import exact as gp
 from imaginax.runtime import checkpoint, lengthening, run_directory
 from imaginax.runtime.checkpoint import CheckpointError
-from imaginax.runtime.driver import CompiledDriver, first_state
+from imaginax.runtime.driver import CompiledDriver
 from imaginax.runtime.lengthening import restore
+from imaginax.runtime.loop import first_state
 from tests.runtime import toy_system
 from tests.runtime.toy_system import ToyConfig
 

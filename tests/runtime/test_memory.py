@@ -10,8 +10,7 @@ import pytest
 from jax.sharding import AbstractMesh
 
 from imaginax.runtime import memory
-from imaginax.runtime.driver import first_state
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.loop import first_state, make_chunk
 from imaginax.systems import mpc, pets
 from imaginax.systems.presets import mpc as mpc_presets
 from imaginax.systems.presets import pets as pets_presets

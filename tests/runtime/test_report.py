@@ -68,6 +68,7 @@ def test_frames_that_were_seen_become_the_gif(tmp_path):
 
 
 RECORD = {"system": "s", "env": "e", "preset": None, "seeds": 2, "seed": 0, "device": {}, "versions": {}}
+RECORD |= {"replay_ratio": {"learn": 0.4}}
 
 
 def test_distinct_games_are_counted_over_all_portions():
@@ -90,6 +91,7 @@ def test_the_summary_counts_all_seeds():
     history.returns = [[None, None], [1.0, 4.0], [3.0, None]]
     evaluation = Evaluation(np.array([[1.0, 3.0], [5.0, 5.0]]), None, compile_s=0.5)
     summary = report.summarise(RECORD, history, "finished", evaluation)
+    assert summary["replay_ratio"] == {"learn": 0.4}
     assert summary["env_steps"] == 30 and summary["steps_per_s"] == 30.0 and summary["compile_s"] == 2.0
     assert summary["eval_return"] == 3.5 and summary["eval_return_per_seed"] == [2.0, 5.0]
     assert summary["best_return_per_seed"] == [3.0, 4.0]

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from imaginax.runtime import checkpoint, report, run
-from imaginax.runtime.driver import first_state
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.loop import first_state, make_chunk
 from imaginax.runtime.metrics import read_metrics
 from imaginax.runtime.run import NonFinite, Saving, train
 from imaginax.runtime.run_directory import RunError, read_json, read_run

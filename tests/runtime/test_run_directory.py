@@ -31,6 +31,7 @@ def test_config_json_tells_everything(tmp_path, record):
     assert (record["system"], record["env"], record["preset"]) == ("toy", "toy_walk", "tiny")
     assert (record["seeds"], record["seed"]) == (2, 7)
     assert record["config"]["fit"] == {"rate": 0.1, "kind": "squared"}
+    assert record["replay_ratio"] == {"learn": 2 / toy_system.EPISODE}
     assert all(record["versions"].values()) and record["device"]["platform"] == "cpu"
 
 

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax.runtime.driver import first_state
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.loop import first_state, make_chunk
 from imaginax.runtime.precision import precision
 
 

@@ -1,6 +1,7 @@
 """PETS as a system: its schedule and what it stores. That it learns is shown by tests/contract."""
 
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 from imaginax.learning.config import EnsembleFitConfig
 from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.planners.shooting.config import ShootingConfig
+from imaginax.runtime import config as configs
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import pets
 from imaginax.systems.presets import pets as pets_presets
@@ -111,3 +113,73 @@ def test_impossible_settings_are_refused_before_compilation():
         pets_presets.preset("paper", "pendulum")
     with pytest.raises(ConfigError, match="continuous"):
         pets.make(dataclasses.replace(TINY, env="diagnostic_chain"))
+
+
+def control(config, key):
+    """Returns of the evaluation after a whole run."""
+    system = pets.make(config)
+    state = jax.jit(system.init)(key)
+    for stage in system.schedule:
+        chunk = jax.jit(make_chunk(system, stage))
+        for index in range(stage.chunks):
+            state, _ = chunk(state, jnp.int32(index))
+    return jax.jit(system.evaluate)(state, jax.random.key(9)).returns
+
+
+@pytest.mark.slow
+def test_learns_with_a_reward_that_nobody_publishes():
+    """The optimum of the linear task is -1.65 on average, doing nothing gets -8.4."""
+    tiny = pets_presets.TINY
+    model = dataclasses.replace(tiny.model, reward="learned", end="learned")
+    assert control(dataclasses.replace(tiny, model=model), jax.random.key(0)).mean() > -3.5
+
+
+@pytest.mark.slow
+def test_learns_with_gaussian_processes():
+    config = pets_presets.with_gaussian_processes(pets_presets.TINY)
+    model = dataclasses.replace(config.model, capacity=60, inducing=0)
+    config = dataclasses.replace(config, model=model, trials=3, eval_episodes=16)
+    assert control(config, jax.random.key(0)).mean() > -2.5
+
+
+def test_every_shooting_planner_plans_in_every_model():
+    """Traced alone: what they need of each other is there."""
+    for base in (TINY, pets_presets.with_gaussian_processes(TINY)):
+        for method in ("random", "cem", "planet_cem", "icem", "mppi"):
+            planner = dataclasses.replace(base.planner, method=method)
+            system = pets.make(dataclasses.replace(base, planner=planner))
+            state = jax.eval_shape(system.init, jax.random.key(0))
+            args = (state.learner, state.carry, state.timestep, state.key)
+            assert jax.eval_shape(system.act, *args)[1].shape == (1, 1)
+
+
+def test_training_must_suit_the_model():
+    with pytest.raises(ConfigError, match="fit of EnsembleFitConfig does not train a model of GPConfig"):
+        dataclasses.replace(TINY, model=pets_presets.GPConfig())
+
+
+def test_the_kind_of_model_is_chosen_on_the_command_line(capsys):
+    """And survives the run directory's JSON."""
+    read = lambda *words: configs.parse(pets_presets.ENTRY, "tiny", None, words)  # noqa: E731
+    assert read() == read("--model", "ensemble") == pets_presets.TINY
+    for words in (["--model", "gp"], ["--model=gp"], ["--model", "ensemble", "--model", "gp"]):
+        config = read(
+            *words, "--model.capacity", "70", "--model.inducing", "20", "--fit.steps", "9", "--trials", "3"
+        )
+        expected = pets_presets.with_gaussian_processes(pets_presets.TINY).model
+        assert config.model == dataclasses.replace(expected, capacity=70, inducing=20)
+        assert config.fit.steps == 9 and config.trials == 3 and config.env == "diagnostic_lqr"
+        assert configs.from_json(type(config), json.loads(json.dumps(configs.to_json(config)))) == config
+    for words, named in (
+        (["--model", "gpx"], "--model must be one of ensemble, gp, got 'gpx'"),
+        (["--model"], "--model must be one of ensemble, gp, got ''"),
+        (["--model.capacity", "70"], "unknown field --model.capacity"),
+        (["--model", "gp", "--model.hidden", "7"], "unknown field --model.hidden"),
+    ):
+        with pytest.raises(ConfigError, match=named):
+            read(*words)
+    for words, field in ((["--help"], "--model.hidden"), (["--model", "gp", "--help"], "--model.capacity")):
+        with pytest.raises(SystemExit):
+            read(*words)
+        text = capsys.readouterr().out
+        assert "--model {ensemble,gp}" in text and field in text

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, PyTree
 
+from imaginax.acting.filtering import Planned
+from imaginax.numerics.trees import select
 from imaginax.types import Params, Planner, TimeStep, WorldModel
 
 
@@ -21,18 +22,9 @@ def make_mpc(model: WorldModel, planner: Planner) -> Callable[..., Any]:
 
     def act(params: Params, carry: PyTree, timestep: TimeStep, key: Array):
         key_encode, key_plan = jax.random.split(key)
-        carry = restart(planner, carry, timestep.first)
+        carry = select(timestep.first, planner.init(len(timestep.first)), carry)
         belief = model.encode(params, timestep.observation, key_encode)
         action, carry, output = planner.plan(params, belief, carry, key_plan, timestep.legal)
-        return carry, action, {"plan_value": output.value}
+        return carry, action, Planned(output.value)
 
     return act
-
-
-def restart(planner: Planner, memory: PyTree, first: Bool[Array, "B"]) -> PyTree:
-    """What the planner remembers of the decision before: nothing where an episode begins."""
-
-    def forget(new: Array, old: Array) -> Array:
-        return jnp.where(first.reshape(-1, *(1,) * (old.ndim - 1)), new, old)
-
-    return jax.tree.map(forget, planner.init(len(first)), memory)

@@ -101,7 +101,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     if options.help:
         print(f"\n{entry.name}: {entry.summary}")
         print(f"presets: {', '.join(entry.presets)}; environments: {', '.join(entry.environments)}\n")
-        overrides = ["--help"]
+        overrides = [*overrides, "--help"]
     config = configs.parse(entry, preset, options.env, overrides)
     from imaginax.runtime import distributed
 

@@ -23,7 +23,7 @@ from imaginax.errors import ConfigError
 if TYPE_CHECKING:
     from imaginax.types import Environment
 
-__all__ = ["make", "names", "raw"]
+__all__ = ["make", "names", "raw", "resolve"]
 
 
 def names() -> tuple[str, ...]:
@@ -112,3 +112,31 @@ def _family(name: str, max_steps: int | None) -> Environment:
     raise ConfigError(
         f"unknown environment {name!r}{hint} known: {', '.join(names())}, gym:<id>, package.module:function"
     )
+
+
+def resolve(
+    env: Environment | None, name: str, *, max_steps: int | None = None, action_repeat: int = 1
+) -> Environment:
+    """The environment that a system is handed or, for None, the one called `name`.
+
+    Args:
+        env: one environment that does not reset itself, from anywhere.
+        name: as of `make`.
+        max_steps: as of `make`; None where a given environment is a board game or of the host.
+        action_repeat: as of `make`; 1 for these two.
+
+    Raises:
+        ConfigError: as `make`, or for a limit or a repeat that a given environment cannot be held to.
+    """
+    from imaginax.envs import wrappers
+
+    if env is None:
+        return make(name, max_steps=max_steps, action_repeat=action_repeat)
+    if env.host is None and env.game is None:
+        return wrappers.action_repeat(wrappers.time_limit(env, max_steps), action_repeat)
+    if max_steps not in (None, env.spec.max_steps) or action_repeat != 1:
+        raise ConfigError(
+            f"env {env.spec.name}, given as an object, ends its episodes itself and holds no actions: it"
+            f" cannot take a limit of {max_steps} steps or action_repeat {action_repeat}"
+        )
+    return env

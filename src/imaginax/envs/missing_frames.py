@@ -81,7 +81,7 @@ def missing_frames(
 
 def _render(skeleton: mocap.Skeleton, prepared: mocap.Prepared):
     """State -> picture of the answer to the frame before the one that is asked for."""
-    from imaginax.runtime.stick_figure import limb_sides, stick_figure
+    from imaginax.envs.stick_figure import limb_sides, stick_figure
 
     poses = mocap.restore(prepared, prepared.values).values.astype(np.float32)
     angles = np.setdiff1d(np.arange(len(prepared.kept)), prepared.velocities)

@@ -106,7 +106,7 @@ def _world(title: str, name: str, options: dict[str, Any]) -> tuple[Any, int]:
     return world, int(config.get("episode_length", 1000))
 
 
-def _shown(observation: Any) -> Array:
+def _shown(observation: Any) -> Any:
     return observation["state"] if isinstance(observation, dict) else observation
 
 

@@ -16,38 +16,33 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from imaginax.learning.config import EnsembleFitConfig
+from imaginax.learning.learner import Learner, gradient_step
 from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.models.ensemble.model import (
     EnsembleParams,
     RegressionBatch,
     Scaler,
     ensemble_loss,
-    features_of,
+    learned_outcomes,
     make_network,
 )
+from imaginax.models.targets import Outcomes, regression_inputs, regression_targets
 from imaginax.numerics.sharding import shard_along
 from imaginax.types import Environment, Metrics, Transition
-
-
-class EnsembleLearner(NamedTuple):
-    """What training carries from one fit to the next."""
-
-    params: EnsembleParams
-    optimiser: optax.OptState
 
 
 class Dataset(NamedTuple):
     """All rows that replay can hold; `train` and `test` list those in use, in front."""
 
     inputs: Float[Array, "R F"]
-    targets: Float[Array, "R D"]
+    targets: Float[Array, "R O"]
     train: Int[Array, "R"]
     train_size: Int[Array, ""]
     test: Int[Array, "R"]
     test_size: Int[Array, ""]
 
 
-Fit = Callable[[EnsembleLearner, Transition, Array, Array], tuple[EnsembleLearner, Metrics]]
+Fit = Callable[[Learner, Transition, Array, Array], tuple[Learner, Metrics]]
 
 HOLDOUT_ROWS = 1024  # of the hold-out rows this many are measured
 LEAST_ROWS = 32  # of a batch on each of several devices: fewer cost less than adding up their gradients
@@ -57,20 +52,19 @@ def make_fit(
     env: Environment, model: EnsembleConfig, config: EnsembleFitConfig
 ) -> tuple[optax.GradientTransformation, Fit]:
     """The optimiser, and `fit(learner, transitions [R, ...], count, key) -> (learner, metrics)`."""
-    network = make_network(env, model)
+    network, learned = make_network(env, model), learned_outcomes(env, model)
     optimiser = optax.adam(config.learning_rate)
-    loss = jax.grad(
-        lambda p, scaler, b: ensemble_loss(network, model, EnsembleParams(p, scaler), b), has_aux=True
-    )
 
-    def step(learner: EnsembleLearner, batch: RegressionBatch) -> tuple[EnsembleLearner, Metrics]:
+    def loss(weights, scaler: Scaler, batch: RegressionBatch):
+        return *ensemble_loss(network, model, EnsembleParams(weights, scaler), batch), None
+
+    def step(learner: Learner, batch: RegressionBatch) -> tuple[Learner, Metrics]:
         weights, scaler = learner.params
-        gradient, metrics = loss(weights, scaler, batch)
-        updates, state = optimiser.update(gradient, learner.optimiser, weights)
-        return EnsembleLearner(EnsembleParams(optax.apply_updates(weights, updates), scaler), state), metrics
+        moved, metrics, _ = gradient_step(loss, optimiser, learner._replace(params=weights), scaler, batch)
+        return moved._replace(params=EnsembleParams(moved.params, scaler)), metrics
 
-    def fit(learner: EnsembleLearner, transitions: Transition, count: Array | int, key: Array):
-        data = dataset(env, transitions, count, config.holdout)
+    def fit(learner: Learner, transitions: Transition, count: Array | int, key: Array):
+        data = dataset(env, learned, transitions, count, config.holdout)
         scaler = fit_scaler(data.inputs[data.train], jnp.arange(len(data.train)) < data.train_size)
         learner = learner._replace(params=learner.params._replace(scaler=scaler))
         learner, metrics = _run_epochs(step, model.networks, config, learner, data, key)
@@ -81,15 +75,21 @@ def make_fit(
     return optimiser, fit
 
 
-def dataset(env: Environment, transitions: Transition, count: Array | int, holdout: float) -> Dataset:
+def init_learner(params: EnsembleParams, optimiser: optax.GradientTransformation) -> Learner:
+    """A learner before its first fit; the optimiser moves the networks, not the scaler."""
+    return Learner(params, optimiser.init(params.network), jnp.zeros((), jnp.int32))
+
+
+def dataset(
+    env: Environment, learned: Outcomes, transitions: Transition, count: Array | int, holdout: float
+) -> Dataset:
     """Network inputs and targets of the first `count` transitions, split once and for all.
 
     Whether a row is held out depends on its position alone: members that are trained again and again
     never see a row that later measures them.
     """
-    features = features_of(env)
-    inputs = jnp.concatenate([features.inputs(transitions.observation), transitions.action], axis=-1)
-    targets = features.target(transitions.observation, transitions.next_observation)
+    inputs = regression_inputs(env, transitions)
+    targets = regression_targets(env, learned, transitions)
     used = jnp.arange(len(inputs)) < count
     inputs, targets = jnp.where(used[:, None], inputs, 0.0), jnp.where(used[:, None], targets, 0.0)
     held = jax.random.uniform(jax.random.key(0), used.shape) < holdout
@@ -144,17 +144,21 @@ def _run_batches(step, batch_size: int, learner: PyTree, data: Dataset, order: I
     batches = (data.train_size + batch_size - 1) // batch_size
     position = jnp.arange(batch_size)
 
-    def body(index, carry):
-        learner, totals = carry
+    def batch(index):
         start = index * batch_size
         rows = shard_along(
             jax.lax.dynamic_slice_in_dim(order, start, batch_size, axis=1), 1, least=LEAST_ROWS
         )
         weights = (start + position < data.train_size).astype(data.inputs.dtype)
-        learner, metrics = step(learner, RegressionBatch(data.inputs[rows], data.targets[rows], weights))
+        return RegressionBatch(data.inputs[rows], data.targets[rows], weights)
+
+    def body(index, carry):
+        learner, totals = carry
+        learner, metrics = step(learner, batch(index))
         return learner, jax.tree.map(jnp.add, totals, metrics)
 
-    zeros = {"model_loss": jnp.zeros(()), "model_mse": jnp.zeros(())}
+    metrics = jax.eval_shape(lambda: step(learner, batch(0))[1])
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), metrics)
     learner, totals = jax.lax.fori_loop(0, batches, body, (learner, zeros))
     return learner, jax.tree.map(lambda x: x / jnp.maximum(batches, 1), totals)
 
@@ -165,4 +169,4 @@ def _holdout_metrics(network, model: EnsembleConfig, params: EnsembleParams, dat
     weights = (jnp.arange(len(rows)) < data.test_size).astype(data.inputs.dtype)
     inputs, targets = (jnp.broadcast_to(x[rows], (model.networks, len(rows), x.shape[-1])) for x in data[:2])
     _, metrics = ensemble_loss(network, model, params, RegressionBatch(inputs, targets, weights))
-    return {"holdout_loss": metrics["model_loss"], "holdout_mse": metrics["model_mse"]}
+    return {name.replace("model", "holdout"): value for name, value in metrics.items()}

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from imaginax.acting.exploration import act_randomly
 from imaginax.envs.limits import Limit, outside
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp import sparse as gp_sparse
@@ -17,7 +18,7 @@ from imaginax.models.gp.config import GPFitConfig
 from imaginax.models.gp.fit import fit_hyperparameters, fit_sparse
 from imaginax.models.gp.gaussian_dynamics import GaussianTask, inputs
 from imaginax.numerics.sequential_vmap import sequential_vmap
-from imaginax.types import Box, ConfigError, Environment, Metrics, Stage, TimeStep, Transition
+from imaginax.types import ConfigError, Environment, Metrics, Stage, TimeStep, Transition
 
 Config = TypeVar("Config")
 
@@ -126,16 +127,11 @@ def schedule(trials: int, chunk_steps: int, env: Environment) -> tuple[Stage, ..
     Raises:
         ConfigError: if a trial is no whole number of chunks.
     """
-    steps, space = env.spec.max_steps, env.spec.action
+    steps = env.spec.max_steps
     chunk = chunk_steps or steps
     if steps % chunk:
         raise ConfigError(f"chunk_steps ({chunk}) must divide the steps of a trial ({steps})")
-    assert isinstance(space, Box)  # `gaussian_task` refuses other actions
-
-    def explore(params, carry, timestep, key):
-        shape = (timestep.first.shape[0], *space.shape)
-        return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high), {}
 
     per_trial = steps // chunk
-    random = Stage("random", chunks=1, env_steps=steps, act=explore)
+    random = Stage("random", chunks=1, env_steps=steps, act=act_randomly(env.spec.action))
     return random, Stage("control", trials * per_trial, chunk, updates=1, update_every=per_trial)

@@ -20,6 +20,20 @@ class Layer(NamedTuple):
     bias: Float[Array, "*#K 1 O"]
 
 
+class EnsembleOutputs(NamedTuple):
+    """What every member says of its own inputs.
+
+    Attributes:
+        mean: of the Gaussian outputs.
+        log_variance: theirs; None where the members are deterministic.
+        logits: of the Bernoulli outputs.
+    """
+
+    mean: Float[Array, "K M D"]
+    log_variance: Float[Array, "K M D"] | None
+    logits: Float[Array, "K M E"]
+
+
 class EnsembleLayer(nn.Module):
     """Holds a `Layer`.
 
@@ -40,6 +54,8 @@ class EnsembleLayer(nn.Module):
 class EnsembleMLP(nn.Module):
     """`members` perceptrons with swish units and, if probabilistic, a diagonal Gaussian output.
 
+    `events` more outputs are logits of Bernoulli variables.
+
     The log variance is kept between two learned bounds, shared by the members and one per
     output dimension, by lv <- max - softplus(max - lv), lv <- min + softplus(lv - min)
     (appendix A.1 of the paper), which start at 0.5 and -10.
@@ -49,25 +65,25 @@ class EnsembleMLP(nn.Module):
     hidden: Sequence[int]
     outputs: int
     probabilistic: bool = True
+    events: int = 0
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "K M F"]
-    ) -> tuple[Float[Array, "K M D"], Float[Array, "K M D"] | None]:
-        """The mean and the log variance (None where deterministic) of each member on its own inputs."""
-        heads = 2 if self.probabilistic else 1
+    def __call__(self, x: Float[Array, "K M F"]) -> EnsembleOutputs:
+        """The outputs of each member on its own inputs."""
+        gaussian = (2 if self.probabilistic else 1) * self.outputs
         layers, inputs = [], x.shape[-1]
-        for index, features in enumerate((*self.hidden, heads * self.outputs)):
+        for index, features in enumerate((*self.hidden, gaussian + self.events)):
             layers.append(EnsembleLayer(self.members, features, name=f"layer_{index}")(inputs))
             inputs = features
         x = forward(layers, x)
+        x, logits = x[..., :gaussian], x[..., gaussian:]
         if not self.probabilistic:
-            return x, None
+            return EnsembleOutputs(x, None, logits)
         mean, log_variance = jnp.split(x, 2, axis=-1)
         low, high = self._bounds()
         log_variance = high - jax.nn.softplus(high - log_variance)
         log_variance = low + jax.nn.softplus(log_variance - low)
-        return mean, log_variance
+        return EnsembleOutputs(mean, log_variance, logits)
 
     def _bounds(self) -> tuple[Float[Array, "D"], Float[Array, "D"]]:
         low = self.param("min_log_variance", nn.initializers.constant(-10.0), (self.outputs,))

@@ -27,3 +27,8 @@ class MLP(nn.Module):
         for units in self.hidden:
             x = self.activation(nn.Dense(units)(x))
         return nn.Dense(self.outputs)(x)
+
+
+def activation(name: str) -> Callable[[Array], Array]:
+    """The nonlinearity of a setting: relu, elu or silu."""
+    return {"relu": nn.relu, "elu": nn.elu, "silu": nn.silu}[name]

@@ -29,3 +29,30 @@ class GRU(nn.Module):
         of_h = jnp.split(nn.Dense(3 * self.units, kernel_init=recurrent, name="state")(h), 3, axis=-1)
         reset, keep = (nn.sigmoid(a + b) for a, b in zip(of_x[:2], of_h[:2], strict=True))
         return keep * h + (1 - keep) * jnp.tanh(of_x[2] + reset * of_h[2])
+
+
+class LayerNormGRU(nn.Module):
+    """The GRU of DreamerV2 (Hafner et al. 2021, arXiv 2010.02193): one normalised product for all gates.
+
+        r, n, z = LayerNorm(W [x, h] + b)
+        h' = z' tanh(sigmoid(r) n) + (1 - z') h,    z' = sigmoid(z - 1)
+
+    The bias of -1 on the update gate makes the cell remember at first.
+
+    Attributes:
+        units: of the state.
+        update_bias: added to the update gate.
+    """
+
+    units: int
+    update_bias: float = -1.0
+
+    @nn.compact
+    def __call__(self, h: Float[Array, "*B D"], x: Float[Array, "*B I"]) -> Float[Array, "*B D"]:
+        """The next state."""
+        gates = nn.Dense(3 * self.units, name="gates")(jnp.concatenate([x, h], axis=-1))
+        gates = nn.LayerNorm(epsilon=1e-3, name="norm")(gates)  # that of Keras
+        reset, candidate, update = jnp.split(gates, 3, axis=-1)
+        candidate = jnp.tanh(nn.sigmoid(reset) * candidate)
+        update = nn.sigmoid(update + self.update_bias)
+        return update * candidate + (1 - update) * h

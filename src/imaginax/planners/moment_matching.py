@@ -29,7 +29,7 @@ from imaginax.numerics.gaussian import Gaussian, pack, packed_size, unpack
 from imaginax.numerics.sequential_vmap import sequential_vmap
 from imaginax.planners import ilqr
 from imaginax.planners.config import MomentPlannerConfig
-from imaginax.planners.shooting.planner import centre
+from imaginax.planners.shooting.plans import centre
 from imaginax.types import Box, Capabilities, Planner, PlanOutput, WorldModel
 
 NEEDS = Capabilities(continuous=True, differentiable=True, gaussian_belief=True)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from imaginax.models.gp.moments import Moments, spread
+from imaginax.models.gp.moments import Moments, Resolved, resolve
 from imaginax.numerics.cholesky import factorise, solve_and_inverse
 from imaginax.numerics.gaussian import Gaussian, Joint, linear
 from imaginax.numerics.saturation import squashed_moments
@@ -87,25 +87,39 @@ def preliminary_moments(
         joint = linear(Gaussian(mean, covariance), policy.weights, policy.offset)
         return Moments(joint.mean, joint.covariance, policy.weights.T)
     centred, precision = policy.centres - mean, jnp.exp(-2 * policy.log_lengthscales)
-    spreads, logarithms = spread(covariance, precision)
-    scaled = centred * precision[:, None]
-    solved = scaled - (scaled @ spreads) * precision[:, None]
-    terms = policy.weights * jnp.exp(-logarithms[:, None] / 2 - jnp.sum(centred * solved, axis=-1) / 2)
-    values = jnp.sum(terms, axis=1)
-    products = _products(policy.weights, centred, precision, covariance)
-    return Moments(values, products - values[:, None] * values, jnp.einsum("ac,acf->fa", terms, solved))
+    single = resolve(covariance, precision)
+    solved = centred @ (precision[:, :, None] * single.shrinkage)
+    exponent = single.log_determinant[:, None] + jnp.sum(centred * solved, axis=-1)
+    terms = policy.weights * jnp.exp(-exponent / 2)
+    gain = jnp.einsum("ac,acf->fa", terms, solved)
+    return Moments(terms.sum(1), _covariance(terms, centred, precision, covariance, single), gain)
 
 
-def _products(weights: Array, centred: Array, precision: Array, covariance: Array) -> Float[Array, "A A"]:
-    """E[p_a p_b]: |R|^-1/2 w_a' Q w_b (`models.gp.moments`)."""
-    controls = len(weights)
+def _covariance(
+    terms: Float[Array, "A C"],
+    centred: Float[Array, "C F"],
+    precision: Float[Array, "A F"],
+    covariance: Float[Array, "F F"],
+    single: Resolved,
+) -> Float[Array, "A A"]:
+    """sum_ij t_ai t_bj (exp(e_ij) - 1), with e of `models.gp.moments`, from the mean instead of the middle.
+
+    The product of the means is not in it and need not be subtracted: where the features are nearly certain,
+    nothing cancels.
+    """
+    controls = len(terms)
     first, second = np.triu_indices(controls)
-    inner, logarithms = spread(covariance, precision[first] + precision[second])
-    own = -0.5 * jnp.einsum("cf,af->ac", centred**2, precision)
-    z = (centred * precision[first][:, None])[:, :, None] + (centred * precision[second][:, None])[:, None]
-    exponent = jnp.einsum("qijf,qfg,qijg->qij", z, inner, z) / 2 - logarithms[:, None, None] / 2
-    exponent += own[first][:, :, None] + own[second][:, None]
-    sums = jnp.einsum("qi,qij,qj->q", weights[first], jnp.exp(exponent), weights[second])
+    a, b = precision[first], precision[second]
+    double = resolve(covariance, a + b)
+    left = a[:, :, None] * (double.spread - single.spread[first]) * a[:, None]
+    right = b[:, :, None] * (double.spread - single.spread[second]) * b[:, None]
+    across = a[:, :, None] * double.spread * b[:, None]
+    logarithms = single.log_determinant
+    constant = logarithms[first] + logarithms[second] - double.log_determinant
+    rows, columns = (jnp.einsum("if,qfg,ig->qi", centred, side, centred) for side in (left, right))
+    exponent = (constant[:, None, None] + rows[:, :, None] + columns[:, None]) / 2
+    exponent += jnp.einsum("if,qfg,jg->qij", centred, across, centred)
+    sums = jnp.einsum("qi,qij,qj->q", terms[first], jnp.expm1(exponent), terms[second])
     place = np.zeros((controls, controls), int)
     place[first, second] = place[second, first] = np.arange(len(first))
     return sums[place]

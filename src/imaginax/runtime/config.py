@@ -39,14 +39,14 @@ def parse(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str])
 
     if preset not in entry.presets:
         raise ConfigError(f"unknown preset {preset!r} of {entry.name}; {hint(preset, entry.presets)}")
-    base = entry.preset(preset, env)
+    base, argv = _with_kinds(entry, entry.preset(preset, env), argv)
     read = functools.partial(
         tyro.cli,
         entry.config,
         args=list(argv),
         default=base,
         prog=f"imaginax train {entry.name}",
-        description=f"Fields of {entry.name}; the defaults are those of the preset {preset}.",
+        description=f"Fields of {entry.name}; the defaults are those of the preset {preset}.{_kinds(entry)}",
         use_underscores=True,
         config=(tyro.conf.AvoidSubcommands,),
     )
@@ -58,6 +58,39 @@ def parse(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str])
         if not exit_.code:
             return read()  # help, this time as the terminal has it
         raise ConfigError(_one_line(complaint.getvalue(), flags(base))) from None
+
+
+def _with_kinds(entry: SystemEntry, base: Any, argv: Sequence[str]) -> tuple[Any, list[str]]:
+    """The preset with the kinds that words such as `--model gp` ask for, and the other words."""
+    rest = list(argv)
+    for field, choices in entry.kinds.items():
+        asked, rest = _values_of(f"--{field}", rest)
+        for kind in asked:
+            if kind not in choices:
+                raise ConfigError(f"--{field} must be one of {', '.join(choices)}, got {kind!r}")
+            base = choices[kind](base)
+    return base, rest
+
+
+def _values_of(flag: str, argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words that stand behind a flag or its `=`, an empty one where none does, and all other words."""
+    values, rest, words = [], [], iter(argv)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == flag:
+            values.append(value if equals else next(words, ""))
+        else:
+            rest.append(word)
+    return values, rest
+
+
+def _kinds(entry: SystemEntry) -> str:
+    """What help says of fields with several kinds of settings."""
+    return "".join(
+        f" --{field} {{{','.join(choices)}}} comes with settings of its own, shown by --{field} KIND --help"
+        f" (default: {next(iter(choices))})."
+        for field, choices in entry.kinds.items()
+    )
 
 
 @contextlib.contextmanager

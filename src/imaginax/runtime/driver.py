@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -11,10 +10,9 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Key, PyTree
 
-from imaginax.envs.wrappers import strip_weak_types
 from imaginax.runtime import distributed, report
 from imaginax.runtime.compilation import Compiled, compiled
-from imaginax.runtime.loop import Chunk, ChunkOutput, make_chunk
+from imaginax.runtime.loop import Chunk, ChunkOutput, first_state, make_chunk
 from imaginax.types import ConfigError, Stage, System, SystemState
 
 
@@ -114,8 +112,3 @@ def _alone(chunk: Chunk) -> Chunk:
         return jax.tree.map(lambda leaf: leaf[None], done)
 
     return lane
-
-
-def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:
-    """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
-    return lambda keys: strip_weak_types(jax.vmap(system.init)(keys))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax
 from jaxtyping import Array, PyTree
 
@@ -36,6 +37,7 @@ def run_episodes(
     batch = vector(env, episodes)
     key_init, key_steps = jax.random.split(key)
     state, timestep = batch.init(key_init)
+    chex.assert_shape((timestep.reward, timestep.last), (episodes,))
 
     def step(carry, key):
         state, timestep, memory, returns, running = carry

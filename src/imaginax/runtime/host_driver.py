@@ -21,7 +21,7 @@ from imaginax.envs.host.vector import HostVector
 from imaginax.envs.wrappers import count
 from imaginax.runtime import host_evaluation, loop, report
 from imaginax.runtime.compilation import Compiled, compiled
-from imaginax.runtime.driver import first_state
+from imaginax.runtime.loop import first_state
 from imaginax.types import Metrics, Stage, System, SystemState, TimeStep
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key, PyTree, UInt8
 
 from imaginax.envs.host.vector import HostVector
 from imaginax.runtime.compilation import Compiled, compiled
-from imaginax.runtime.driver import first_state
+from imaginax.runtime.loop import first_state
 from imaginax.runtime.report import Evaluation
 from imaginax.types import System, SystemState
 

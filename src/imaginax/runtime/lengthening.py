@@ -15,7 +15,7 @@ import jax
 from jaxtyping import Array, Key, PyTree
 
 from imaginax.runtime import checkpoint
-from imaginax.runtime.driver import first_state
+from imaginax.runtime.loop import first_state
 from imaginax.runtime.run_directory import fingerprint, lengths
 from imaginax.types import System, SystemState
 

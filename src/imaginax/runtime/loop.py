@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
+from imaginax.envs.wrappers import strip_weak_types
+from imaginax.runtime.precision import precision
 from imaginax.types import Metrics, Stage, System, SystemState, TimeStep
 
 
@@ -81,6 +84,21 @@ def make_chunk(system: System, stage: Stage) -> Chunk:
     return chunk
 
 
+def replay_ratio(system: System) -> dict[str, float]:
+    """Updates for each transition that replay receives, by stage.
+
+    A transition is one decision in one environment, however many steps its action is held for. An update is
+    one call of `learn`: a gradient step, or all of a fit where the system learns by fits.
+    """
+    with precision(system):
+        timestep = jax.eval_shape(system.environment.init, jax.random.key(0))[1]
+    return {
+        stage.name: stage.updates / (stage.update_every * stage.env_steps * timestep.last.size)
+        for stage in system.schedule
+        if stage.updates
+    }
+
+
 def _when(condition: Array, update, updates: int, state: SystemState) -> tuple[SystemState, Metrics]:
     """`updates` updates and the metrics of the last one, or the state as it is and zeros."""
 
@@ -113,6 +131,8 @@ def decide(system: System, stage: Stage, state: SystemState) -> tuple[SystemStat
     act = stage.act or system.act
     params = system.params_of(state.learner)
     carry, action, extras = act(params, state.carry, state.timestep, key_act)
+    wanted = (*state.timestep.last.shape, *system.environment.spec.action.shape)
+    chex.assert_shape(action, wanted, custom_message=f"action of {system.name}")
     return state._replace(carry=carry, key=key), Decision(action, extras, key_env)
 
 
@@ -130,8 +150,14 @@ def remember(
         timestep: what they answered.
     """
     item = system.record(state.timestep, decision.action, timestep, decision.extras)
+    chex.assert_tree_shape_prefix(item, timestep.last.shape)
     return state._replace(
         replay=system.replay.add(state.replay, item),
         env=env,
         timestep=timestep,
     )
+
+
+def first_state(system: System) -> Callable[[Key[Array, "S"]], SystemState]:
+    """Keys [S] -> the state of every lane [S, ...], without weak types, which no file can keep."""
+    return lambda keys: strip_weak_types(jax.vmap(system.init)(keys))

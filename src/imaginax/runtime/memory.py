@@ -179,8 +179,9 @@ def _halves(system: System) -> Iterator[tuple[str, int, System]]:
     """(field, value, the system with half of it) for each whole number of its settings that can be halved."""
     from imaginax import registry
 
-    if system.name not in registry.SYSTEMS:
-        return
+    name = system.environment.spec.name
+    if system.name not in registry.SYSTEMS or getattr(system.config, "env", name) != name:
+        return  # what was given as an object cannot be made again
     make = registry.entry(system.name).make
     for name, value, replace in _numbers(system.config):
         with contextlib.suppress(ConfigError):

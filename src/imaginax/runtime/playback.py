@@ -17,7 +17,7 @@ from imaginax.runtime.compilation import compiled, enable_cache
 from imaginax.runtime.driver import make_driver
 from imaginax.runtime.precision import precision
 from imaginax.runtime.run_directory import RunDirectory
-from imaginax.types import ConfigError, Params, System
+from imaginax.types import ConfigError, Environment, Params, System
 
 
 class Trained(NamedTuple):
@@ -52,18 +52,28 @@ class Episode(NamedTuple):
     frames: UInt8[np.ndarray, "T H W 3"] | None = None
 
 
-def load(logdir: Path | str) -> Trained:
+def load(logdir: Path | str, env: Environment | None = None) -> Trained:
     """The run in a directory.
 
+    Args:
+        logdir: the directory.
+        env: the environment that the run was trained on, if it was handed to the system as an object.
+
     Raises:
-        ConfigError: if there is none, or its settings are not those of a system of today.
+        ConfigError: if there is none, its settings are not those of a system of today, or its environment is
+            neither given nor the one of the settings.
         CheckpointError: if nothing of it can be loaded.
     """
     from imaginax import registry
 
     directory, record = run_directory.read_run(logdir)
     entry = registry.entry(record["system"])
-    system = entry.make(configs.from_json(entry.config, record["config"]))
+    config = configs.from_json(entry.config, record["config"])
+    system = entry.make(config) if env is None else entry.make(config, env)
+    if (found := system.environment.spec.name) != record.get("env", found):
+        raise ConfigError(
+            f"{directory.path} was trained on env {record['env']}, which must be given, not on {found}"
+        )
     enable_cache()
     return Trained(directory, record, system, run.reload(system, directory, record))
 

@@ -106,7 +106,8 @@ def summarise(
 ) -> dict[str, Any]:
     """The content of summary.json.
 
-    `env_steps` and `return_per_chunk` are of each seed; `steps_per_s` counts all seeds' steps.
+    `env_steps` and `return_per_chunk` are of each seed; `steps_per_s` counts all seeds' steps; `replay_ratio`
+    is that of `runtime.loop`.
     """
     per_seed = history.per_seed()
     env_steps = history.env_steps[-1] if history.env_steps else 0
@@ -115,6 +116,7 @@ def summarise(
         **{name: record[name] for name in ("system", "env", "preset", "seeds", "seed")},
         "status": status,
         "env_steps": env_steps,
+        "replay_ratio": record["replay_ratio"],
         "wall_s": history.wall_s,
         "compile_s": history.compile_s + (evaluation.compile_s if evaluation else 0.0),
         "steps_per_s": env_steps * record["seeds"] / history.wall_s if history.wall_s else 0.0,

@@ -25,6 +25,7 @@ import jax
 import imaginax
 from imaginax.errors import ConfigError, RunError
 from imaginax.runtime import config as configs
+from imaginax.runtime.loop import replay_ratio
 from imaginax.runtime.output import reason
 from imaginax.types import System
 
@@ -93,6 +94,7 @@ def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> di
         "config": config | {field: found["path"] for field, found in inputs.items()},
         "inputs": inputs,
         "lengths": lengths(system.config),
+        "replay_ratio": replay_ratio(system),
         "versions": {
             "imaginax": imaginax.__version__,
             "jax": metadata.version("jax"),

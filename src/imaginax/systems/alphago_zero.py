@@ -33,7 +33,7 @@ from imaginax.envs.wrappers import training_environment
 from imaginax.learning.policy_value import Learner, init_learner
 from imaginax.systems.presets.alphago_zero import AlphaGoZeroConfig
 from imaginax.systems.self_play import Parts, make_parts
-from imaginax.types import ConfigError, Metrics, Player, Stage, System, SystemState
+from imaginax.types import ConfigError, Environment, Metrics, Player, Stage, System, SystemState
 
 
 class BestPlayer(NamedTuple):
@@ -71,13 +71,13 @@ class Carry(NamedTuple):
     promotions: Int[Array, ""]
 
 
-def make(config: AlphaGoZeroConfig) -> System:
-    """The system of a configuration.
+def make(config: AlphaGoZeroConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    parts = make_parts("alphago_zero", config, turn=True, augment=True)
+    parts = make_parts("alphago_zero", config, env, turn=True, augment=True)
     _check_gate(config, parts)
     env, self_play, replay = parts.env, parts.self_play, parts.replay
     vector = training_environment(resignable(env), config.environments)

@@ -24,16 +24,16 @@ from imaginax.envs.wrappers import training_environment
 from imaginax.learning.policy_value import Learner, init_learner
 from imaginax.systems.presets.alphazero import AlphaZeroConfig
 from imaginax.systems.self_play import make_parts
-from imaginax.types import Stage, System, SystemState
+from imaginax.types import Environment, Stage, System, SystemState
 
 
-def make(config: AlphaZeroConfig) -> System:
-    """The system of a configuration.
+def make(config: AlphaZeroConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    parts = make_parts("alphazero", config, turn=False, augment=config.symmetries)
+    parts = make_parts("alphazero", config, env, turn=False, augment=config.symmetries)
     self_play, replay = parts.self_play, parts.replay
     vector = training_environment(parts.env, config.environments)
 

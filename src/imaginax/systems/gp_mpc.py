@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from imaginax import envs
+from imaginax.acting.filtering import Planned
 from imaginax.data.replay import item_replay
 from imaginax.envs.limits import outside
 from imaginax.envs.wrappers import training_environment
@@ -33,6 +34,7 @@ from imaginax.learning.gp_trials import (
 )
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp.gaussian_dynamics import GaussianTask, dynamics, gaussian_task, inputs, world_model
+from imaginax.numerics.trees import select
 from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.moment_matching import WarmStart, make_planner
 from imaginax.runtime.evaluation import run_episodes
@@ -56,13 +58,13 @@ class Memory(NamedTuple):
     action: Float[Array, "N A"]
 
 
-def make(config: GPMPCConfig) -> System:
-    """The system of a configuration.
+def make(config: GPMPCConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment has no Gaussian moments, or settings do not fit together.
     """
-    env = envs.make(config.env)
+    env = envs.resolve(env, config.env)
     task = gaussian_task(env)
     steps = env.spec.max_steps
     capacity = (config.trials + 1) * steps
@@ -129,13 +131,11 @@ def _act(
         real = ~outside(env.limits, carry.observation)
         posterior = jax.vmap(partial(_append, task))(posterior, carry.observation, carry.action, seen, real)
     fresh = _begin(task, planner, finished, len(seen))
-    posterior, warm = jax.tree.map(
-        partial(_where, timestep.first), (fresh.posterior, fresh.warm), (posterior, carry.warm)
-    )
+    posterior, warm = select(timestep.first, (fresh.posterior, fresh.warm), (posterior, carry.warm))
     plan = partial(_plan, model, planner)
     keys = jax.random.split(key, len(seen))
     action, warm, value = jax.vmap(plan)(posterior, warm, seen, keys)
-    return Memory(posterior, warm, seen, action), action, {"plan_value": value}
+    return Memory(posterior, warm, seen, action), action, Planned(value)
 
 
 def _append(task, posterior, observation, action, following, real) -> gp.Posterior:
@@ -154,7 +154,3 @@ def _plan(model: WorldModel, planner: Planner, posterior, warm, observation, key
     warm = jax.tree.map(lambda x: x[None], warm)
     action, warm, output = planner.plan(params, belief, warm, key_plan, None)
     return action[0], jax.tree.map(lambda x: x[0], warm), output.value[0]
-
-
-def _where(condition: Bool[Array, "N"], new: Array, old: Array) -> Array:
-    return jnp.where(condition.reshape(condition.shape + (1,) * (new.ndim - 1)), new, old)

@@ -101,12 +101,14 @@ def environment(config: GPDMSystemConfig) -> tuple[Environment, mocap.Prepared]:
     return time_limit(missing_frames(skeleton, prepared, gaps.gap(length, first, end))), prepared
 
 
-def make(config: GPDMSystemConfig) -> System:
-    """The system of a configuration.
+def make(config: GPDMSystemConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, whose environment is made of the motion: `env` must be None.
 
     Raises:
         ConfigError: if the motion cannot be read or the gap does not fit it.
     """
+    if env is not None:
+        raise ConfigError("gpdm makes its environment of its motion and takes no other")
     env, prepared = environment(config)
     frames = prepared.values + prepared.mean
     observed = ~gaps.gap(len(frames), *config.missing)
@@ -183,7 +185,7 @@ def _learner(params: gpdm.GPDMParams, data: MotionData) -> GPDMLearner:
 
 def _act(frames: Float[Array, "T D"], carry, timestep, key):
     """The reconstruction of the frame that is asked for."""
-    return carry, frames[timestep.observation[:, 0].astype(jnp.int32)], {}
+    return carry, frames[timestep.observation[:, 0].astype(jnp.int32)], ()
 
 
 def _record(timestep, action, following, extras):

@@ -20,18 +20,17 @@ from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.shooting.planner import make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems.presets.mpc import MpcConfig
-from imaginax.types import Stage, System, SystemState
+from imaginax.types import Environment, Stage, System, SystemState
 
 
-def make(config: MpcConfig) -> System:
-    """The system of a configuration.
+def make(config: MpcConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment and the planner do not fit together.
     """
-    env = privileged(
-        envs.make(config.env, action_repeat=config.action_repeat, max_steps=config.trial_steps or None)
-    )
+    limit = config.trial_steps or None
+    env = privileged(envs.resolve(env, config.env, max_steps=limit, action_repeat=config.action_repeat))
     model = rules(env)
     planner = make_planner(env.spec, model, config.planner)
     check_compatible(env, model, planner)

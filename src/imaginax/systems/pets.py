@@ -4,11 +4,13 @@ Algorithm 1 of the paper:
 
     initialise data D with one random trial
     for each trial:
-        train the ensemble on D                                     -> learning.ensemble
+        train the dynamics on D                                     -> learning.dynamics
         for each step of the trial:
             sample action sequences with CEM                        -> planners.shooting.cem
-            propagate particles with the ensemble, sum rewards      -> models.ensemble.propagation
+            propagate particles with the dynamics, sum rewards      -> models.ensemble.propagation
             execute the first action, add the transition to D       -> runtime.loop
+
+The dynamics are an ensemble, or the Gaussian processes that the paper compares it with (GP-E, GP-DS, GP-MM).
 """
 
 from __future__ import annotations
@@ -17,29 +19,28 @@ import jax
 import jax.numpy as jnp
 
 from imaginax import envs
+from imaginax.acting.exploration import act_randomly
 from imaginax.acting.mpc import make_mpc
 from imaginax.data.replay import item_replay
 from imaginax.envs.wrappers import training_environment
-from imaginax.learning.ensemble import EnsembleLearner, make_fit
-from imaginax.models.ensemble.model import ensemble
+from imaginax.learning.dynamics import make_dynamics
 from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.shooting.planner import make_planner
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems.presets.pets import PetsConfig
-from imaginax.types import Box, ConfigError, Environment, Stage, System, SystemState, Transition
+from imaginax.types import ConfigError, Environment, Stage, System, SystemState, Transition
 
 
-def make(config: PetsConfig) -> System:
-    """The system of a configuration.
+def make(config: PetsConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment, the model and the planner do not fit together.
     """
-    env = envs.make(config.env, max_steps=config.trial_steps or None)
-    model = ensemble(env, config.model)
-    planner = make_planner(env.spec, model, config.planner)
+    env = envs.resolve(env, config.env, max_steps=config.trial_steps or None)
+    dynamics = make_dynamics(env, config.model, config.fit)
+    model, planner = dynamics.model, make_planner(env.spec, dynamics.model, config.planner)
     check_compatible(env, model, planner)
-    optimiser, fit = make_fit(env, config.model, config.fit)
     steps = env.spec.max_steps
     replay = item_replay(_example(env), (config.trials + 1) * steps, num_envs=1)
     vector = training_environment(env, 1)
@@ -47,15 +48,13 @@ def make(config: PetsConfig) -> System:
 
     def init(key) -> SystemState:
         key, key_model, key_env = jax.random.split(key, 3)
-        params = model.init(key_model)
-        state, timestep = vector.init(key_env)
-        learner = EnsembleLearner(params, optimiser.init(params.network))
+        learner, (state, timestep) = dynamics.init(key_model), vector.init(key_env)
         zero = jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, planner.init(1), key, zero)
 
     def learn(learner, memory, key):
         items, count = replay.data(memory)
-        return fit(learner, items, count, key)
+        return dynamics.fit(learner, items, count, key)
 
     def evaluate(state: SystemState, key):
         return run_episodes(env, act, planner.init, state.learner.params, key, episodes=config.eval_episodes)
@@ -82,14 +81,8 @@ def _schedule(config: PetsConfig, env: Environment) -> tuple[Stage, ...]:
     if steps % chunk:
         raise ConfigError(f"chunk_steps ({chunk}) must divide the steps of a trial ({steps})")
     per_trial = steps // chunk
-    space = env.spec.action
-    assert isinstance(space, Box)  # `ensemble` refuses other actions
 
-    def explore(params, carry, timestep, key):
-        shape = (timestep.first.shape[0], *space.shape)
-        return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high), {}
-
-    random = Stage("random", chunks=1, env_steps=steps, act=explore)
+    random = Stage("random", chunks=1, env_steps=steps, act=act_randomly(env.spec.action))
     control = Stage("control", config.trials * per_trial, chunk, updates=1, update_every=per_trial)
     return random, control
 

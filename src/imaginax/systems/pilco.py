@@ -56,13 +56,13 @@ class Learner(NamedTuple):
     policy: Policy
 
 
-def make(config: PILCOConfig) -> System:
-    """The system of a configuration.
+def make(config: PILCOConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment has no Gaussian moments, or settings do not fit together.
     """
-    env = envs.make(config.env)
+    env = envs.resolve(env, config.env)
     task = gaussian_task(env)
     capacity = (config.trials + 1) * env.spec.max_steps
     vector = training_environment(env, 1)
@@ -176,4 +176,4 @@ def _act(task: GaussianTask, policy: Policy, carry, timestep: TimeStep, key: Arr
     features = inputs(task, timestep.observation, nothing)
     wanted = jax.vmap(partial(controllers.preliminary, controllers.prepare(policy)))(features)
     wanted = jnp.where(jnp.isfinite(wanted), wanted, 0.0)  # an observation that is no number moves nothing
-    return carry, squash(wanted, task.space), {}
+    return carry, squash(wanted, task.space), ()

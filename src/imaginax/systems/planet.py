@@ -46,13 +46,14 @@ from imaginax.types import (
 )
 
 
-def make(config: PlaNetConfig) -> System:
-    """The system of a configuration.
+def make(config: PlaNetConfig, env: Environment | None = None) -> System:
+    """The system of a configuration, on `env` instead of `config.env` where one is given.
 
     Raises:
         ConfigError: if the environment, the model and the planner do not fit together.
     """
-    env = envs.make(config.env, max_steps=config.episode_steps or None, action_repeat=config.action_repeat)
+    limit = config.episode_steps or None
+    env = envs.resolve(env, config.env, max_steps=limit, action_repeat=config.action_repeat)
     env = reset_in_turn(unit_actions(env))
     env = pixels(env, config.image) if config.image else env
     model = latent_model(env.spec, config.model, config.objective)
@@ -78,9 +79,8 @@ def make(config: PlaNetConfig) -> System:
 
     def learn(learner: Learner, memory, key):
         key_data, key_loss = jax.random.split(key)
-        data = sample_sequences(
-            replay.data(memory), key_data, batch=config.batch_size, length=config.sequence
-        )
+        ring = replay.data(memory)
+        data = sample_sequences(ring, key_data, batch=config.batch_size, length=config.sequence)
         learner, metrics, _ = gradient_step(model.loss, optimiser, learner, data, key_loss)
         return learner, metrics
 

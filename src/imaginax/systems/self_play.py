@@ -40,19 +40,22 @@ class Parts(NamedTuple):
     player: Callable[[int | None], Player]
 
 
-def make_parts(name: str, config: SelfPlayConfig, *, turn: bool, augment: bool) -> Parts:
+def make_parts(
+    name: str, config: SelfPlayConfig, env: Environment | None, *, turn: bool, augment: bool
+) -> Parts:
     """The parts of a system.
 
     Args:
         name: of the system.
         config: its settings.
+        env: the game; None for `config.env`.
         turn: show the network each position of a search under a random symmetry.
         augment: learn from each position under a random symmetry.
 
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    env = privileged(envs.make(config.env, max_steps=config.max_plies or None))
+    env = privileged(envs.resolve(env, config.env, max_steps=config.max_plies or None))
     network, model = network_in_rules(env, config.network, turn=turn)
     check_compatible(env, model, make_mcts(model, config.search, env))
     step = make_step(

@@ -11,9 +11,10 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from imaginax import envs  # noqa: E402
 from imaginax.envs.host.rewards import PUBLISHED  # noqa: E402
+from imaginax.types import Discrete  # noqa: E402
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [name for name, of in PUBLISHED.items() if of.reward])
 def test_rewards_on_observations_are_the_environments_own(name):
     env = envs.make(f"gym:{name}", max_steps=130)
     rng = np.random.default_rng(0)
@@ -32,6 +33,27 @@ def test_rewards_on_observations_are_the_environments_own(name):
         compared.extend(following.reward)
         timestep = following
     assert np.ptp(compared) > 0.5, "more than one value was compared"
+
+
+@pytest.mark.parametrize("name", [name for name, of in PUBLISHED.items() if of.terminated])
+def test_ends_on_observations_are_the_environments_own(name):
+    env = envs.make(f"gym:{name}", max_steps=200)
+    rng, space, ends = np.random.default_rng(0), env.spec.action, []
+    vector = env.host(4)
+    timestep = vector.reset(np.arange(4, dtype=np.uint32), np.zeros(4, np.int32))
+    for _ in range(150):
+        if isinstance(space, Discrete):
+            action = rng.integers(space.size, size=4)
+        else:
+            action = rng.uniform(space.low, space.high, (4, *space.shape)).astype(np.float32)
+        if name.startswith("MountainCar"):
+            action = np.where(timestep.observation[:, 1:] < 0, space.low, space.high).astype(np.float32)
+        vector.send(action)
+        timestep = vector.receive()
+        ended = timestep.discount == 0
+        np.testing.assert_array_equal(env.terminated(jnp.asarray(timestep.final_observation)), ended)
+        ends.append(ended)
+    assert 0 < np.mean(ends) < 0.5
 
 
 def test_our_pendulum_is_gymnasiums():

@@ -105,9 +105,9 @@ def test_prediction_moves_particles_and_pays_the_environments_reward(cartpole, t
     observation = jnp.array([[0.1, 3.0, -0.2, 0.5], [0.0, 0.2, 1.0, 0.0]])
     action = jnp.array([[1.5], [-3.0]])
     belief = model.encode(params, observation, jax.random.key(0))
-    assert belief.shape == (2, 4, 4)
+    assert belief.states.shape == (2, 4, 4)
     following, prediction = model.predict(params, belief, action, jax.random.key(1))
-    x, theta = np.asarray(following[..., 0]), np.asarray(following[..., 1])
+    x, theta = np.asarray(following.states[..., 0]), np.asarray(following.states[..., 1])
     tip = (x - 0.6 * np.sin(theta)) ** 2 + (-0.6 * np.cos(theta) - 0.6) ** 2
     reward = np.exp(-tip / 0.36) - 0.01 * np.asarray(action) ** 2
     np.testing.assert_allclose(prediction.reward, reward.mean(1), rtol=1e-4, atol=1e-6)
@@ -129,7 +129,7 @@ def test_particles_follow_the_means_of_their_members(cartpole, trained):
     mean, _ = numpy_outputs(params._replace(network={**network, **full, **bounds}), jnp.stack([features] * 2))
     for particle in range(4):
         expected = np.asarray(observation) + mean[particle // 2]
-        np.testing.assert_allclose(following[:, particle], expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(following.states[:, particle], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from imaginax import envs
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp.config import GPConfig, GPFitConfig
 from imaginax.models.gp.dynamics import gp_dynamics, hyperparameters_of, make_fit, regression_data
+from imaginax.models.targets import Outcomes
 from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.planners.shooting.planner import make_planner
@@ -16,8 +17,9 @@ from imaginax.types import ConfigError, Transition
 
 ROWS = 60
 EXACT = GPConfig(capacity=40)
-SAMPLED = GPConfig(capacity=40, propagation="sample", particles=4000)
+SAMPLED = GPConfig(capacity=40, propagation="DS", particles=4000)
 SPARSE = GPConfig(capacity=40, inducing=12)
+OUTCOMES = Outcomes(reward=False, end=False, terminated=False)
 KEY = jax.random.key(0)
 
 
@@ -59,23 +61,23 @@ def test_learns_the_dynamics_and_uses_the_tasks_own_reward(lqr, fitted):
         metrics["model_rows"] == 40 and metrics["model_failed"] == 0 and jnp.isfinite(metrics["model_loss"])
     )
     belief, prediction, o, a = predictions(gp_dynamics(lqr, EXACT), params)
-    assert belief.shape == (3, 1, 2)
-    np.testing.assert_allclose(belief[:, 0], truth(o, a), atol=0.02)
-    np.testing.assert_allclose(prediction.reward, lqr.reward(o, a, belief[:, 0]), rtol=1e-5)
+    assert belief.states.shape == (3, 1, 2)
+    np.testing.assert_allclose(belief.states[:, 0], truth(o, a), atol=0.02)
+    np.testing.assert_allclose(prediction.reward, lqr.reward(o, a, belief.states[:, 0]), rtol=1e-5)
     noise = jnp.exp(0.5 * hyperparameters_of(params.module).log_noise)
     np.testing.assert_allclose(noise, 0.01, rtol=0.5)
 
 
 def test_particles_are_draws_from_the_prediction(lqr, transitions):
     """4000 of them: their mean is within 4.5 standard errors."""
-    model, data = gp_dynamics(lqr, SAMPLED), regression_data(lqr, transitions, ROWS, 40)
+    model, data = gp_dynamics(lqr, SAMPLED), regression_data(lqr, OUTCOMES, transitions, ROWS, 40)
     params = model.init(KEY)
     params = params._replace(posterior=gp.posterior(hyperparameters_of(params.module), data))
     belief, _, o, a = predictions(model, params)
     seen = gp.predict(params.posterior, jnp.concatenate([o, a], -1))
-    errors = (belief.mean(1) - o - seen.mean) / jnp.sqrt(seen.noisy_variance / SAMPLED.particles)
+    errors = (belief.states.mean(1) - o - seen.mean) / jnp.sqrt(seen.noisy_variance / SAMPLED.particles)
     assert (jnp.abs(errors) < 4.5).all()
-    np.testing.assert_allclose(belief.var(1), seen.noisy_variance, rtol=0.12)
+    np.testing.assert_allclose(belief.states.var(1), seen.noisy_variance, rtol=0.12)
 
 
 def test_a_sparse_model_learns_the_same(lqr, transitions):
@@ -83,7 +85,7 @@ def test_a_sparse_model_learns_the_same(lqr, transitions):
     params, metrics = jax.jit(fit)(model.init(KEY), transitions, ROWS, KEY)
     assert metrics["model_failed"] == 0 and params.posterior.inputs.shape == (12, 3)
     belief, _, o, a = predictions(model, params)
-    np.testing.assert_allclose(belief[:, 0], truth(o, a), atol=0.03)
+    np.testing.assert_allclose(belief.states[:, 0], truth(o, a), atol=0.03)
 
 
 def test_a_shooting_planner_plans_in_it(lqr, fitted):
@@ -111,7 +113,7 @@ def test_a_shooting_planner_plans_in_it(lqr, fitted):
 
 def test_the_newest_transitions_are_kept_in_order(lqr, transitions):
     for count, first in ((30, 0), (40, 0), (55, 15)):
-        data = regression_data(lqr, transitions, count, 40)
+        data = regression_data(lqr, OUTCOMES, transitions, count, 40)
         kept = int(data.count)
         assert kept == min(count, 40)
         np.testing.assert_array_equal(data.inputs[:kept, :2], transitions.observation[first:count])
@@ -132,7 +134,7 @@ def test_a_transition_without_finite_numbers_is_left_out_and_reported(lqr, trans
 
 def test_loss_is_that_of_the_module_and_what_it_offers(lqr, transitions, fitted):
     params, metrics = fitted
-    data = regression_data(lqr, transitions, ROWS, 40)
+    data = regression_data(lqr, OUTCOMES, transitions, ROWS, 40)
     model = gp_dynamics(lqr, EXACT)
     np.testing.assert_allclose(model.loss(params, data, KEY)[0], metrics["model_loss"], rtol=2e-3)
     assert model.can.differentiable and not model.can.gaussian_belief  # beliefs are particles

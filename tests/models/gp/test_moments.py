@@ -12,7 +12,7 @@ import pytest
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp import kernels
 from imaginax.models.gp.moment_sums import exp, padded
-from imaginax.models.gp.moments import at_point, match, prepare, spread
+from imaginax.models.gp.moments import at_point, match, prepare, resolve
 from tests.quadrature import moments, nodes
 
 POINTS, ROOM, FEATURES, OUTPUTS = 70, 80, 3, 2
@@ -146,7 +146,7 @@ def test_spread_is_the_inverse_of_the_sum_of_precisions(singular):
         covariance[:, 2] = covariance[2] = 0.0
     precision = np.array([[0.5, 2.0, 1.0], [30.0, 0.1, 4.0]])
     with jax.enable_x64(True):
-        inner, logarithms = numbers(spread(jnp.array(covariance), jnp.array(precision)))
+        inner, _, logarithms = numbers(resolve(jnp.array(covariance), jnp.array(precision)))
     for found, logarithm, row in zip(inner, logarithms, precision, strict=True):
         matrix = np.eye(FEATURES) + covariance * row
         np.testing.assert_allclose(found, np.linalg.solve(matrix, covariance), atol=1e-13)

@@ -13,7 +13,7 @@ from imaginax.learning.learner import gradient_step, init_learner
 from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
 from imaginax.models.latent.model import latent_model
 from imaginax.models.latent.rssm import features
-from imaginax.types import Box, ConfigError, Discrete, EnvSpec, Trajectory
+from imaginax.types import Box, ConfigError, EnvSpec, Trajectory
 
 SMALL = LatentModelConfig(RSSMConfig(deterministic=16, stochastic=4, hidden=16), depth=2, hidden=(16, 16))
 ACTION = Box((2,), -1.0, 1.0)
@@ -91,13 +91,7 @@ def test_levels_are_dithered_and_come_back():
     np.testing.assert_array_equal(pixels(jnp.array([-0.6, -0.5, 0.0, 0.5, 0.7])), [0, 0, 128, 255, 255])
 
 
-@pytest.mark.parametrize(
-    ("spec", "complaint"),
-    [
-        (EnvSpec("walk", Box((3,)), Discrete(2), max_steps=9), "continuous"),
-        (EnvSpec("wide", Box((32, 64, 3), dtype=jnp.dtype("uint8")), ACTION, max_steps=9), "32x64x3"),
-    ],
-)
-def test_what_does_not_fit_is_refused(spec, complaint):
-    with pytest.raises(ConfigError, match=complaint):
+def test_what_does_not_fit_is_refused():
+    spec = EnvSpec("wide", Box((32, 64, 3), dtype=jnp.dtype("uint8")), ACTION, max_steps=9)
+    with pytest.raises(ConfigError, match="32x64x3"):
         latent_model(spec, SMALL, ObjectiveConfig())

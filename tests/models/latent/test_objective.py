@@ -184,7 +184,7 @@ def test_overshooting_reaches_no_further_than_the_sequence():
 
 def test_posteriors_are_not_moved_by_overshooting():
     """The gradient through a target is stopped: observations have none from distances beyond 1."""
-    config = dataclasses.replace(BARE, overshooting=1.0, distance=3, divergence=0.0)
+    config = dataclasses.replace(BARE, overshooting=1.0, distance=3, dynamics=0.0, representation=0.0)
     networks, small = linear(), jax.tree.map(lambda x: x[:2], data(ONE))
 
     def last_target(seen):
@@ -212,21 +212,35 @@ def _of(stats):
     return Belief(stats.mean, stats.mean, stats)
 
 
-def test_the_divergence_is_balanced_as_in_dreamerv2():
-    """alpha KL(sg[q] || p) + (1 - alpha) KL(q || sg[p]) of unit normals, whose means the parameters are."""
-    alpha, means = 0.8, {"prior": 0.3, "posterior": 1.1}
+@pytest.mark.parametrize(("dynamics", "representation"), [(1.0, 1.0), (0.8, 0.2), (1.0, 0.1), (0.1, 0.5)])
+@pytest.mark.parametrize("average", [False, True])
+def test_the_divergence_is_balanced(dynamics, representation, average):
+    """Of unit normals, whose means the parameters are: each weight moves its own side, and no other."""
+    means = {"prior": 0.3, "posterior": 1.1}
     model = linear().rssm._replace(
         predict=lambda params, before, action, key: belief(0 * action + params["prior"], 1.0, key),
         correct=lambda params, prior, seen, key: belief(0 * seen + params["posterior"], 1.0, key),
     )
     networks = linear()._replace(rssm=model, decode=lambda params, belief: jnp.zeros((1, 2, 1)))
-    config = dataclasses.replace(BARE, divergence=1 - alpha, prior=2 * alpha - 1)
+    config = dataclasses.replace(BARE, dynamics=dynamics, representation=representation, free_average=average)
     one_step = jax.tree.map(lambda x: x[:2, :1], data(ONE))
     loss = lambda means: latent.loss(networks, config, means, one_step, jax.random.key(0))[0]  # noqa: E731
     slope = jax.grad(loss)(means)
     apart = means["posterior"] - means["prior"]
-    assert slope["prior"] == pytest.approx(-alpha * apart, rel=1e-5)
-    assert slope["posterior"] == pytest.approx((1 - alpha) * apart, rel=1e-5)
+    assert slope["prior"] == pytest.approx(-dynamics * apart, rel=1e-5)
+    assert slope["posterior"] == pytest.approx(representation * apart, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("free_nats", "step", "mean"), [(0.0, 1.25, 1.25), (1.0, 1.5, 1.25), (3.0, 3.0, 3.0)]
+)
+def test_free_nats_are_of_each_step_or_of_the_mean(free_nats, step, mean):
+    """KLs of 0.5 and 2 nats."""
+    numbers = lambda x: _of(Gaussian(jnp.array(x)[:, None, None], jnp.ones((2, 1, 1))))  # noqa: E731
+    for average, expected in ((False, step), (True, mean)):
+        config = dataclasses.replace(BARE, free_nats=free_nats, free_average=average)
+        terms = latent.balanced_divergence(numbers([1.0, 2.0]), numbers([0.0, 0.0]), config)
+        assert float(jnp.mean(terms["divergence_loss"])) == pytest.approx(expected)
 
 
 def test_the_other_terms():
@@ -238,7 +252,9 @@ def test_the_other_terms():
     assert metrics["loss"] == pytest.approx(sum(float(metrics[f"{part}_loss"]) for part in parts), rel=1e-5)
 
 
-@pytest.mark.parametrize(("field", "value"), [("distance", 0), ("free_nats", -1.0), ("reward", math.nan)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("distance", 0), ("free_nats", -1.0), ("reward", math.nan), ("dynamics", -0.1)]
+)
 def test_impossible_weights_name_their_field(field, value):
     with pytest.raises(ConfigError, match=f"objective.{field}"):
         ObjectiveConfig(**{field: value})

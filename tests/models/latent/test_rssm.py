@@ -18,6 +18,7 @@ CONFIGS = {
     "choices": RSSMConfig(classes=4, **SIZES),
     "ssm of choices": RSSMConfig("ssm", classes=4, **SIZES),
     "gru of choices": RSSMConfig("gru", classes=4, **SIZES),
+    "dreamerv2": RSSMConfig(classes=4, cell="layer_norm_gru", activation="elu", unimix=0.01, **SIZES),
 }
 STEPS, BATCH = 7, 4
 
@@ -103,7 +104,8 @@ def test_gradients_reach_every_parameter(model, seen):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("hidden", 0), ("deterministic", -1), ("classes", 1), ("min_std", -0.1)]
+    ("field", "value"),
+    [("hidden", 0), ("deterministic", -1), ("classes", 1), ("min_std", -0.1), ("unimix", 1.0)],
 )
 def test_impossible_sizes_name_their_field(field, value):
     with pytest.raises(ConfigError, match=f"rssm.{field}"):

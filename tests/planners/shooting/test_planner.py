@@ -15,14 +15,15 @@ from imaginax.acting.mpc import make_mpc
 from imaginax.envs.diagnostics import lqr_optimal_return
 from imaginax.envs.wrappers import privileged, training_environment
 from imaginax.learning.config import EnsembleFitConfig
-from imaginax.learning.ensemble import EnsembleLearner, make_fit
+from imaginax.learning.ensemble import init_learner, make_fit
 from imaginax.models.ensemble.config import EnsembleConfig
 from imaginax.models.ensemble.model import ensemble
 from imaginax.models.imagination import imagined_returns
 from imaginax.models.rules import rules
 from imaginax.planners.shooting import cem
 from imaginax.planners.shooting.config import ShootingConfig
-from imaginax.planners.shooting.planner import make_planner, shift
+from imaginax.planners.shooting.planner import make_planner
+from imaginax.planners.shooting.plans import shift
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.types import Box, ConfigError, EnvSpec, Prediction, Transition
 from tests.planners.worlds import SPACE, world
@@ -60,7 +61,7 @@ def learned(lqr):
     model = ensemble(lqr, config)
     optimiser, fit = make_fit(lqr, config, EnsembleFitConfig(epochs=60, learning_rate=3e-3))
     params = model.init(key)
-    learner, _ = jax.jit(fit)(EnsembleLearner(params, optimiser.init(params.network)), data, 1024, key)
+    learner, _ = jax.jit(fit)(init_learner(params, optimiser), data, 1024, key)
     return model, learner.params
 
 

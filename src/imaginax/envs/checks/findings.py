@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from imaginax.types import Discrete, Environment, EnvSpec
@@ -149,7 +150,7 @@ def _compared(name: str, function: Callable[..., Any] | None, inputs: tuple, exp
     if function is None:
         return None
     try:
-        given = np.asarray(function(*inputs), np.float64)
+        given = np.asarray(function(*map(jnp.asarray, inputs)), np.float64)
     except Exception as error:  # the user's code
         return Finding(name, "fault", f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
     if given.shape != expected.shape:

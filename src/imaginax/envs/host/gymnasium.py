@@ -60,6 +60,7 @@ def environment(name: str, *, max_steps: int | None = None, action_repeat: int =
         step=partial(_refuse, name),
         reward=published.reward,
         features=published.features,
+        terminated=published.terminated,
         host=host,
     )
     return wrappers.action_repeat(env, action_repeat)

@@ -1,18 +1,21 @@
-"""Rewards of well-known gymnasium environments, written on observations, for planners with a learned model.
+"""Rewards and ends of well-known gymnasium environments, written on observations, for learned models.
 
-Each is a function of (observation, action, next observation) on the last axis, in the units of the
-environment, and tests/envs/host/test_rewards.py compares it with the environment step by step.
+A reward is a function of (observation, action, next observation), an end one of observations, on the last
+axis, in the units of the environment. tests/envs/host/test_rewards.py compares each with the environment step
+by step.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from imaginax.envs import pendulum
+from imaginax.envs.ends import double_pendulum_fallen, hopper, leaves
 from imaginax.envs.physical import difference_features
 from imaginax.types import Features
 
@@ -22,6 +25,7 @@ class Published(NamedTuple):
 
     reward: Callable[[Array, Array, Array], Array] | None = None
     features: Features | None = None
+    terminated: Callable[[Array], Array] | None = None
 
 
 def inverted_pendulum(observation: Array, action: Array, following: Float[Array, "*b 4"]) -> Array:
@@ -42,8 +46,12 @@ def pusher(observation: Array, action: Array, following: Float[Array, "*b 23"]) 
 
 def mountain_car(observation: Array, action: Array, following: Float[Array, "*b 2"]) -> Array:
     """100 at the goal, minus 0.1 times the squared force (MountainCarContinuous-v0)."""
-    arrived = (following[..., 0] >= 0.45) & (following[..., 1] >= 0.0)
-    return jnp.where(arrived, 100.0, 0.0) - 0.1 * _square(action)
+    return jnp.where(arrived(following), 100.0, 0.0) - 0.1 * _square(action)
+
+
+def arrived(observation: Float[Array, "*b 2"]) -> Bool[Array, "*b"]:
+    """At the goal, and not on the way back (MountainCarContinuous-v0)."""
+    return (observation[..., 0] >= 0.45) & (observation[..., 1] >= 0.0)
 
 
 def _square(x: Array) -> Array:
@@ -54,11 +62,18 @@ def _length(x: Array) -> Array:
     return jnp.sqrt(_square(x))
 
 
+_TILT = 12 * 2 * math.pi / 360  # radians
+
 # gymnasium id -> what its task publishes
 PUBLISHED = {
     "Pendulum-v1": Published(pendulum.reward, difference_features(lambda observation: observation)),
-    "InvertedPendulum-v5": Published(inverted_pendulum),
+    "InvertedPendulum-v5": Published(inverted_pendulum, terminated=leaves((1, -0.2, 0.2))),
     "Reacher-v5": Published(reacher),
     "Pusher-v5": Published(pusher),
-    "MountainCarContinuous-v0": Published(mountain_car),
+    "MountainCarContinuous-v0": Published(mountain_car, terminated=arrived),
+    "InvertedDoublePendulum-v5": Published(terminated=double_pendulum_fallen),
+    "Hopper-v5": Published(terminated=hopper),
+    "Walker2d-v5": Published(terminated=leaves((0, 0.8, 2.0), (1, -1.0, 1.0))),
+    "Humanoid-v5": Published(terminated=leaves((0, 1.0, 2.0))),
+    "CartPole-v1": Published(terminated=leaves((0, -2.4, 2.4), (2, -_TILT, _TILT))),
 }

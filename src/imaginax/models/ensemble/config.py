@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal
 
 from imaginax.errors import ConfigError
+from imaginax.models.config import EndSource, RewardSource
 
 Propagation = Literal["E", "DS", "MM", "TS1", "TSinf"]
 PROPAGATIONS: tuple[Propagation, ...] = ("E", "DS", "MM", "TS1", "TSinf")
@@ -23,6 +24,10 @@ class EnsembleConfig:
         weight_decay: one rate a layer, the output layer included; each multiplies |W|^2 / 2.
         propagation: how particles move; E is the only one for D, and TS1 and TSinf need an ensemble.
         particles: particles a candidate, a multiple of `members` for TS1 and TSinf; E always uses one.
+        reward: source of predicted rewards: the function that the environment publishes, or a further
+            output of the networks; `auto` learns it where none is published.
+        end: source of predicted ends of the episode: the environment's function, a learned probability, or
+            none; `auto` takes the function where there is one, and learns the end where it learns the reward.
     """
 
     kind: Literal["D", "P", "DE", "PE"] = "PE"
@@ -31,6 +36,8 @@ class EnsembleConfig:
     weight_decay: tuple[float, ...] = (1e-4, 2.5e-4, 2.5e-4, 5e-4)
     propagation: Propagation = "TSinf"
     particles: int = 20
+    reward: RewardSource = "auto"
+    end: EndSource = "auto"
 
     def __post_init__(self):
         if self.kind not in ("D", "P", "DE", "PE"):

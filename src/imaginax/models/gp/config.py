@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal, get_args
 
 from imaginax.errors import ConfigError
+from imaginax.models.config import RewardSource
 
 KernelName = Literal["se", "matern32", "matern52", "linear"]
 MOST = 1_000_000
@@ -65,16 +66,19 @@ class GPConfig:
         kernels: terms of the covariance function, of se, matern32, matern52 and linear; their sum is taken.
         capacity: rows of data that the processes keep, the newest ones; time grows with its cube.
         inducing: inducing inputs of a sparse model (FITC), which costs capacity inducing^2; 0: an exact one.
-        propagation: `mean` moves one particle by the predicted mean, `sample` draws every particle's step
-            from the prediction with its noise, independently of the steps before.
-        particles: of each candidate; `mean` always uses one.
+        propagation: how particles move: E moves one by the predicted mean, DS draws every particle's step
+            from the prediction with its noise, MM redraws these steps from their own Gaussian fit.
+        particles: particles a candidate; E always uses one.
+        reward: source of predicted rewards: the function that the environment publishes, or one more process;
+            `auto` learns it where none is published.
     """
 
     kernels: tuple[KernelName, ...] = ("se",)
     capacity: int = 300
     inducing: int = 0
-    propagation: Literal["mean", "sample"] = "mean"
+    propagation: Literal["E", "DS", "MM"] = "E"
     particles: int = 20
+    reward: RewardSource = "auto"
 
     def __post_init__(self):
         check_kernels(self.kernels)
@@ -85,5 +89,5 @@ class GPConfig:
             raise ConfigError(
                 f"model.inducing ({self.inducing}) must not exceed model.capacity ({self.capacity})"
             )
-        if self.propagation not in ("mean", "sample"):
-            raise ConfigError(f"model.propagation must be mean or sample, got {self.propagation}")
+        if self.propagation not in ("E", "DS", "MM"):
+            raise ConfigError(f"model.propagation must be E, DS or MM, got {self.propagation}")

@@ -1,35 +1,36 @@
 """Gaussian processes as a world model: one for each number of the regression target.
 
 The belief is a set of particles in observation space, as with PETS's ensembles; `models.gp.gaussian_dynamics`
-carries Gaussian beliefs instead. The task's reward is not learned: it is the environment's own, evaluated on
-the particles.
+carries Gaussian beliefs instead. Reward and end of the task are the environment's own functions, evaluated on
+the particles; a reward that it does not publish is learned by one more process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from imaginax.models.ensemble.model import features_of, input_size
+from imaginax.models.ensemble.propagation import propagate
 from imaginax.models.gp import exact as gp
 from imaginax.models.gp import sparse
 from imaginax.models.gp.config import GPConfig, GPFitConfig
 from imaginax.models.gp.exact import Data, GaussianProcess, Hyperparameters, Posterior
 from imaginax.models.gp.fit import fit_hyperparameters, fit_sparse
-from imaginax.types import (
-    Box,
-    Capabilities,
-    ConfigError,
-    Environment,
-    Metrics,
-    Prediction,
-    Transition,
-    WorldModel,
+from imaginax.models.particles import Particles, advance, certain_particles
+from imaginax.models.targets import (
+    Outcomes,
+    features_of,
+    input_size,
+    outcomes,
+    regression_inputs,
+    regression_targets,
 )
+from imaginax.types import Box, Capabilities, ConfigError, Environment, Metrics, Transition, WorldModel
 
 
 class GPParams(NamedTuple):
@@ -43,40 +44,38 @@ Fit = Callable[[GPParams, Transition, Array, Array], tuple[GPParams, Metrics]]
 
 
 def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
-    """Gaussian process dynamics of `env`.
+    """Gaussian process dynamics of `env`; beliefs are `Particles`.
 
     Its `loss` takes `Data` and is minus the log marginal likelihood of a row, averaged over the outputs.
 
     Raises:
-        ConfigError: if the environment's actions are discrete, or it publishes no reward on observations.
+        ConfigError: if the environment's actions are discrete, or it does not publish what it is asked for.
     """
-    if not isinstance(env.spec.action, Box):
-        raise ConfigError(f"env {env.spec.name}: Gaussian processes need continuous actions")
-    if env.reward is None:
-        raise ConfigError(
-            f"env {env.spec.name} publishes no reward on observations, which Gaussian processes need"
-        )
-    reward_of, features, module = env.reward, features_of(env), make_module(env, config)
-    particles = config.particles if config.propagation == "sample" else 1
+    module, learned, features = make_module(env, config), learned_outcomes(env, config), features_of(env)
+    reward_of = None if learned.reward else env.reward
+    terminated = env.terminated if learned.terminated else None
+    size = env.spec.observation.shape[-1]
+    particles = 1 if config.propagation == "E" else config.particles
 
     def init(key: Array) -> GPParams:
         data = _no_data(env, config)
         variables = module.init(key, data)
         return GPParams(variables, _posterior(config, hyperparameters_of(variables), data, key))
 
-    def encode(params, observation: Float[Array, "B D"], key) -> Float[Array, "B P D"]:
-        return jnp.repeat(observation[:, None], particles, axis=1)
+    def encode(params, observation: Float[Array, "B D"], key) -> Particles:
+        return certain_particles(observation, particles, ends=learned.ends)
 
     def observe(params, belief, action, observation, key):
         return encode(params, observation, key)
 
-    def predict(params: GPParams, belief: Float[Array, "B P D"], action: Float[Array, "B A"], key):
+    def predict(params: GPParams, belief: Particles, action: Float[Array, "B A"], key):
         actions = jnp.repeat(action[:, None], particles, axis=1)
-        inputs = jnp.concatenate([features.inputs(belief), actions], axis=-1)
-        target = _target(config, params.posterior, inputs, key)
-        following = features.apply(belief, target)
-        reward = reward_of(belief, actions, following).mean(1)
-        return following, Prediction(reward, jnp.ones_like(reward))
+        inputs = jnp.concatenate([features.inputs(belief.states), actions], axis=-1)
+        predicted = propagate(partial(_moments, params.posterior, size), 1, config.propagation, inputs, key)
+        following = features.apply(belief.states, predicted[..., :size])
+        reward = predicted[..., size] if reward_of is None else reward_of(belief.states, actions, following)
+        end = None if terminated is None else terminated(following).astype(following.dtype)
+        return advance(belief, following, reward, end)
 
     def loss(params: GPParams, data: Data, key=None) -> tuple[Float[Array, ""], Metrics, None]:
         likelihood: Any = module.apply(params.module, data)
@@ -87,9 +86,21 @@ def gp_dynamics(env: Environment, config: GPConfig) -> WorldModel:
     return WorldModel(init, encode, observe, predict, lambda params, belief: None, loss, can)
 
 
+def learned_outcomes(env: Environment, config: GPConfig) -> Outcomes:
+    """Where the model of `env` has reward and end from; an end is never learned."""
+    return outcomes(env, config.reward, "never" if env.terminated is None else "published")
+
+
 def make_module(env: Environment, config: GPConfig) -> GaussianProcess:
-    """The Flax module: inputs are the environment's features and the action, outputs its targets."""
-    return GaussianProcess(env.spec.observation.shape[-1], config.kernels)
+    """The Flax module: inputs are the environment's features and the action, outputs its targets.
+
+    Raises:
+        ConfigError: if the environment's actions are discrete, or it does not publish what it is asked for.
+    """
+    if not isinstance(env.spec.action, Box):
+        raise ConfigError(f"env {env.spec.name}: Gaussian processes need continuous actions")
+    outputs = env.spec.observation.shape[-1] + learned_outcomes(env, config).reward
+    return GaussianProcess(outputs, config.kernels)
 
 
 def hyperparameters_of(variables: Any) -> Hyperparameters:
@@ -104,10 +115,11 @@ def make_fit(env: Environment, model: GPConfig, config: GPFitConfig) -> Fit:
     which is not finite. Metrics report the log marginal likelihood of a row, how many rows were left out, how
     much jitter the posterior needed, and how many outputs have no factor.
     """
+    learned = learned_outcomes(env, model)
 
     def fit(params: GPParams, transitions: Transition, count: Array | int, key: Array):
         key_fit, key_inducing = jax.random.split(key)
-        data = regression_data(env, transitions, count, model.capacity)
+        data = regression_data(env, learned, transitions, count, model.capacity)
         present = hyperparameters_of(params.module)
         if model.inducing:
             inducing = sparse.choose(data, model.inducing, key_inducing)
@@ -125,16 +137,15 @@ def make_fit(env: Environment, model: GPConfig, config: GPFitConfig) -> Fit:
     return fit
 
 
-def regression_data(env: Environment, transitions: Transition, count: Array | int, capacity: int) -> Data:
+def regression_data(
+    env: Environment, learned: Outcomes, transitions: Transition, count: Array | int, capacity: int
+) -> Data:
     """Inputs and targets of the newest `capacity` of the first `count` transitions, in order, in front."""
     rows = jnp.maximum(count - capacity, 0) + jnp.arange(capacity)
     rows = jnp.minimum(rows, len(transitions.action) - 1)
-    observation, action, following = (
-        leaf[rows] for leaf in (transitions.observation, transitions.action, transitions.next_observation)
-    )
-    features = features_of(env)
-    inputs = jnp.concatenate([features.inputs(observation), action], axis=-1)
-    targets, kept = features.target(observation, following), jnp.minimum(count, capacity)
+    newest = jax.tree.map(lambda leaf: leaf[rows], transitions)
+    inputs, targets = regression_inputs(env, newest), regression_targets(env, learned, newest)
+    kept = jnp.minimum(count, capacity)
     used = (jnp.arange(capacity) < kept)[:, None]
     return Data(jnp.where(used, inputs, 0.0), jnp.where(used, targets, 0.0), kept)
 
@@ -150,23 +161,19 @@ def _metrics(posterior: Posterior, likelihood: Float[Array, "E"], data: Data) ->
     }
 
 
-def _target(
-    config: GPConfig, posterior: Posterior, inputs: Float[Array, "B P F"], key: Array
-) -> Float[Array, "B P E"]:
-    """The mean of the regression target, or a draw."""
-    rows = inputs.reshape(-1, inputs.shape[-1])
-    seen = gp.predict(posterior, rows)
-    target = seen.mean
-    if config.propagation == "sample":
-        target = target + jnp.sqrt(seen.noisy_variance) * jax.random.normal(key, target.shape, target.dtype)
-    return target.reshape(*inputs.shape[:2], -1)
+def _moments(
+    posterior: Posterior, size: int, inputs: Float[Array, "1 M F"]
+) -> tuple[Float[Array, "1 M E"], Float[Array, "1 M E"]]:
+    """Mean and variance of the targets, noise included; of a reward only the mean, since a return is one."""
+    seen = gp.predict(posterior, inputs[0])
+    variance = seen.noisy_variance.at[:, size:].set(0.0)
+    return seen.mean[None], variance[None]
 
 
 def _no_data(env: Environment, config: GPConfig) -> Data:
     inputs = jnp.zeros((config.capacity, input_size(env)))
-    return Data(
-        inputs, jnp.zeros((config.capacity, env.spec.observation.shape[-1])), jnp.zeros((), jnp.int32)
-    )
+    targets = jnp.zeros((config.capacity, make_module(env, config).outputs))
+    return Data(inputs, targets, jnp.zeros((), jnp.int32))
 
 
 def _posterior(config: GPConfig, hyperparameters: Hyperparameters, data: Data, key: Array) -> Posterior:

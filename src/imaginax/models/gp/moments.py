@@ -41,6 +41,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from imaginax.models.gp.exact import Posterior
@@ -205,14 +206,6 @@ class Resolved(NamedTuple):
     log_determinant: Float[Array, "Q"]
 
 
-def spread(
-    covariance: Float[Array, "F F"], precision: Float[Array, "Q F"]
-) -> tuple[Float[Array, "Q F F"], Float[Array, "Q"]]:
-    """(s^-1 + D)^-1 = (I + s D)^-1 s and log |I + s D| for diagonal matrices D; s may be singular."""
-    resolved = resolve(covariance, precision)
-    return resolved.spread, resolved.log_determinant
-
-
 @jax.custom_jvp
 def resolve(covariance: Float[Array, "F F"], precision: Float[Array, "Q F"]) -> Resolved:
     """By the Cholesky factor of I + D^1/2 s D^1/2, whose eigenvalues are at least 1.
@@ -232,13 +225,25 @@ def resolve(covariance: Float[Array, "F F"], precision: Float[Array, "Q F"]) -> 
     return Resolved((inner + inner.mT) / 2, shrinkage, 2 * jnp.sum(logarithms, axis=-1))
 
 
-@resolve.defjvp
 def _resolve_jvp(primals, tangents):
-    """d (s^-1 + D)^-1 = J ds J', dJ = -J ds D J and d log |I + s D| = tr(D J ds)."""
+    """Derivatives in the covariance, and in the precision where one is asked for.
+
+    With M = (s^-1 + D)^-1: dM = J ds J' - M dD M, dJ = -J ds D J - M dD J, and that of the logarithm is
+    tr(D J ds + M dD).
+    """
     covariance, precision = primals
     resolved = resolve(covariance, precision)
-    shrinkage = resolved.shrinkage
-    moved = shrinkage @ tangents[0]
-    sloped = precision[:, :, None] * shrinkage
-    logarithm = jnp.einsum("qfg,fg->q", sloped, tangents[0])
-    return resolved, Resolved(moved @ shrinkage.mT, -moved @ sloped, logarithm)
+    shrinkage, inner = resolved.shrinkage, resolved.spread
+    slopes = [jnp.zeros_like(part) for part in resolved]
+    if not isinstance(tangents[0], SymbolicZero):
+        moved, sloped = shrinkage @ tangents[0], precision[:, :, None] * shrinkage
+        logarithm = jnp.einsum("qfg,fg->q", sloped, tangents[0])
+        slopes = [moved @ shrinkage.mT, -moved @ sloped, logarithm]
+    if not isinstance(tangents[1], SymbolicZero):
+        weighted = inner * tangents[1][:, None]
+        logarithm = jnp.trace(weighted, axis1=-2, axis2=-1)
+        slopes = [slopes[0] - weighted @ inner, slopes[1] - weighted @ shrinkage, slopes[2] + logarithm]
+    return resolved, Resolved(*slopes)
+
+
+resolve.defjvp(_resolve_jvp, symbolic_zeros=True)

@@ -10,6 +10,8 @@ from imaginax.networks.config import Backend
 
 LARGEST = 1_000_000
 
+Activation = Literal["relu", "elu", "silu"]
+
 
 @dataclasses.dataclass(frozen=True)
 class RSSMConfig:
@@ -22,6 +24,9 @@ class RSSMConfig:
         classes: categories per choice; 0 makes the latents Gaussian.
         hidden: units of each hidden layer.
         min_std: least standard deviation of Gaussian distributions.
+        cell: PlaNet's GRU, or DreamerV2's with layer normalisation.
+        activation: nonlinearity of the hidden layers.
+        unimix: share of the uniform distribution in categorical latents (DreamerV3: 0.01).
     """
 
     kind: Literal["rssm", "ssm", "gru"] = "rssm"
@@ -30,6 +35,9 @@ class RSSMConfig:
     classes: int = 0
     hidden: int = 200
     min_std: float = 0.1
+    cell: Literal["gru", "layer_norm_gru"] = "gru"
+    activation: Activation = "relu"
+    unimix: float = 0.0
 
     def __post_init__(self):
         for name in ("deterministic", "stochastic", "hidden"):
@@ -39,6 +47,10 @@ class RSSMConfig:
             raise ConfigError(f"rssm.classes must be 0 or lie in [2, {LARGEST}], got {self.classes}")
         if not 0.0 <= self.min_std <= 1e3:
             raise ConfigError(f"rssm.min_std must lie in [0, 1000], got {self.min_std}")
+        if not 0.0 <= self.unimix < 1.0:
+            raise ConfigError(f"rssm.unimix must lie in [0, 1), got {self.unimix}")
+        if self.unimix and not self.classes:
+            raise ConfigError("rssm.unimix needs categorical latents: see rssm.classes")
 
     @property
     def features(self) -> int:
@@ -53,28 +65,34 @@ class ObjectiveConfig:
 
     Attributes:
         reward: of the reward's error.
-        divergence: of KL(posterior || prior).
-        free_nats: KL below this many nats per step is not penalised (divergence, prior, overshooting).
-        prior: further weight of KL(stop_gradient(posterior) || prior), which draws the prior alone: with
-            divergence (1 - alpha) beta and prior (2 alpha - 1) beta together are DreamerV2's balanced KL.
+        dynamics: weight of KL(stop_gradient(posterior) || prior), which trains the prior.
+        representation: weight of KL(posterior || stop_gradient(prior)), which regularises the posterior;
+            dynamics and representation are (1, 1) in PlaNet and Dreamer, (0.8, 0.2) in DreamerV2 and (1, 0.1)
+            in DreamerV3.
+        free_nats: KL below this many nats is not penalised.
+        free_average: whether free nats apply to the mean KL of a batch (Dreamer), not to each step (PlaNet).
         overshooting: beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
         distance: D, the largest of overshooting, or the longest in a sequence if that is less; 1 is the bound
             without overshooting.
         standard: of KL(posterior || standard normal), the global prior; 0 leaves it out.
+        continuation: weight of the continuation's likelihood, in a model that has one.
     """
 
     reward: float = 10.0
-    divergence: float = 1.0
+    dynamics: float = 1.0
+    representation: float = 1.0
     free_nats: float = 3.0
-    prior: float = 0.0
+    free_average: bool = False
     overshooting: float = 0.0
     distance: int = 50
     standard: float = 0.0
+    continuation: float = 1.0
 
     def __post_init__(self):
         if not 1 <= self.distance <= 10_000:
             raise ConfigError(f"objective.distance must lie in [1, 10000], got {self.distance}")
-        for name in ("reward", "divergence", "free_nats", "prior", "overshooting", "standard"):
+        names = "reward", "dynamics", "representation", "free_nats", "overshooting", "standard"
+        for name in (*names, "continuation"):
             if not 0.0 <= getattr(self, name) <= 1e6:
                 raise ConfigError(f"objective.{name} must lie in [0, 1e6], got {getattr(self, name)}")
 
@@ -90,6 +108,8 @@ class LatentModelConfig:
             are no images.
         bits: of an image's colours; the rest is noise.
         backend: of the convolutions, see `networks.convolution`.
+        activation: nonlinearity of those hidden layers.
+        continuation: whether the model learns where episodes end, and predicts discounts.
     """
 
     rssm: RSSMConfig = RSSMConfig()
@@ -97,6 +117,8 @@ class LatentModelConfig:
     hidden: tuple[int, ...] = (300, 300, 300)
     bits: int = 5
     backend: Backend = "auto"
+    activation: Activation = "relu"
+    continuation: bool = False
 
     def __post_init__(self):
         if not 1 <= self.depth <= 10_000:

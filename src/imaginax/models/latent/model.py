@@ -6,12 +6,13 @@ PlaNet (Hafner et al. 2019, arXiv 1811.04551, section 3); what it learns from is
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from imaginax.data.pixels import dequantised
 from imaginax.models.latent import objective as latent
@@ -19,8 +20,8 @@ from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig
 from imaginax.models.latent.objective import Networks
 from imaginax.models.latent.rssm import Belief, features, make_rssm
 from imaginax.networks.images import Decoder, Encoder, check_size
-from imaginax.networks.mlp import MLP
-from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Prediction, WorldModel
+from imaginax.networks.mlp import MLP, activation
+from imaginax.types import Capabilities, Discrete, EnvSpec, Prediction, Space, WorldModel
 
 
 class LatentParams(NamedTuple):
@@ -30,6 +31,7 @@ class LatentParams(NamedTuple):
     rssm: PyTree
     decoder: PyTree
     reward: PyTree
+    continuation: PyTree = None  # of a model that predicts no ends
 
 
 class Modules(NamedTuple):
@@ -38,20 +40,23 @@ class Modules(NamedTuple):
     encoder: nn.Module
     decoder: nn.Module
     reward: nn.Module
+    continuation: nn.Module | None
     inputs: Callable[[Array, Array], Array]
 
 
 def latent_model(spec: EnvSpec, config: LatentModelConfig, objective: ObjectiveConfig) -> WorldModel:
-    """The model of an environment with continuous actions; its beliefs are `models.latent.rssm.Belief`.
+    """The model of an environment; its beliefs are `models.latent.rssm.Belief`.
 
     `decode` gives images in [-0.5, 0.5], or vectors; `loss` takes a `Trajectory` [B T ...], see
-    `models.latent.objective.loss`.
+    `models.latent.objective.loss`. Discrete actions are numbers, -1 for none, or one-hot vectors, through
+    which gradients pass. Predicted discounts are probabilities that the episode goes on; 1 without a
+    continuation.
 
     Raises:
-        ConfigError: for discrete actions, or observations that are no vectors and no images of a known size.
+        ConfigError: for observations that are no vectors and no images of a known size.
     """
     init, networks = make_networks(spec, config)
-    model, actions = networks.rssm, spec.action.shape[-1]
+    model, actions = networks.rssm, width(spec.action)
 
     def encode(params: LatentParams, observation: Array, key: Array) -> Belief:
         batch = len(observation)
@@ -61,19 +66,22 @@ def latent_model(spec: EnvSpec, config: LatentModelConfig, objective: ObjectiveC
         params: LatentParams, belief: Belief, action: Array, observation: Array, key: Array
     ) -> Belief:
         key_inputs, key_prior, key_posterior = jax.random.split(key, 3)
-        prior = model.predict(params.rssm, belief, action, key_prior)
+        prior = model.predict(params.rssm, belief, networks.actions(action), key_prior)
         projected = networks.embed(params, networks.inputs(observation, key_inputs))
         return model.correct(params.rssm, prior, projected, key_posterior)
 
     def predict(params: LatentParams, belief: Belief, action: Array, key: Array) -> tuple[Belief, Prediction]:
-        belief = model.predict(params.rssm, belief, action, key)
+        belief = model.predict(params.rssm, belief, networks.actions(action), key)
         reward = networks.reward(params, belief)
-        return belief, Prediction(reward, jnp.ones_like(reward))
+        if networks.continuation is None:
+            return belief, Prediction(reward, jnp.ones_like(reward))
+        return belief, Prediction(reward, jax.nn.sigmoid(networks.continuation(params, belief)))
 
     def loss(params: LatentParams, data, key):
         return latent.loss(networks, objective, params, data, key)
 
-    can = Capabilities(continuous=True, differentiable=True)
+    discrete = isinstance(spec.action, Discrete)
+    can = Capabilities(discrete=discrete, continuous=not discrete, differentiable=True)
     return WorldModel(init, encode, observe, predict, networks.decode, loss, can)
 
 
@@ -85,21 +93,25 @@ def make_networks(
     Raises:
         ConfigError: see `latent_model`.
     """
-    if not isinstance(spec.action, Box):
-        raise ConfigError(f"env {spec.name}: the latent model needs continuous actions")
     modules, shape = _modules(spec, config), (1, *spec.observation.shape)
     init_encoder = lambda key: modules.encoder.init_with_output(key, jnp.zeros(shape))  # noqa: E731
     embedding = jax.eval_shape(init_encoder, jax.random.key(0))[0].shape[-1]
-    model = make_rssm(config.rssm, embedding=embedding, actions=spec.action.shape[-1])
+    model = make_rssm(config.rssm, embedding=embedding, actions=width(spec.action))
 
     def init(key: Array) -> LatentParams:
-        keys, seen = jax.random.split(key, 4), jnp.zeros((1, config.rssm.features))
+        key_end, seen = jax.random.fold_in(key, 4), jnp.zeros((1, config.rssm.features))
+        keys, end = jax.random.split(key, 4), modules.continuation
         return LatentParams(
             init_encoder(keys[0])[1]["params"],
             model.init(keys[1]),
             modules.decoder.init(keys[2], seen)["params"],
             modules.reward.init(keys[3], seen)["params"],
+            None if end is None else end.init(key_end, seen)["params"],
         )
+
+    def continuation(params: LatentParams, belief: Belief) -> Array:
+        assert modules.continuation is not None
+        return _call(modules.continuation, params.continuation, features(belief))[..., 0]
 
     networks = Networks(
         rssm=model,
@@ -108,19 +120,34 @@ def make_networks(
         embed=lambda params, x: model.project(params.rssm, _call(modules.encoder, params.encoder, x)),
         decode=lambda params, belief: _call(modules.decoder, params.decoder, features(belief)),
         reward=lambda params, belief: _call(modules.reward, params.reward, features(belief))[..., 0],
+        continuation=continuation if config.continuation else None,
+        actions=partial(as_vectors, spec.action),
     )
     return init, networks
 
 
+def width(space: Space) -> int:
+    """Numbers of an action as a vector."""
+    return space.size if isinstance(space, Discrete) else space.shape[-1]
+
+
+def as_vectors(space: Space, action: Array) -> Float[Array, "*B A"]:
+    """Numbers of discrete actions as one-hot vectors, zeros for -1; vectors stay as they are."""
+    if isinstance(space, Discrete) and jnp.issubdtype(action.dtype, jnp.integer):
+        return jax.nn.one_hot(action, space.size)
+    return action
+
+
 def _modules(spec: EnvSpec, config: LatentModelConfig) -> Modules:
-    shape, reward = spec.observation.shape, MLP(config.hidden, 1)
+    shape, mlp = spec.observation.shape, partial(MLP, activation=activation(config.activation))
+    heads = mlp(config.hidden, 1), mlp(config.hidden, 1) if config.continuation else None
     if len(shape) == 1:
-        encoder, decoder = MLP(config.hidden[:-1], config.hidden[-1]), MLP(config.hidden, shape[0])
-        return Modules(encoder, decoder, reward, lambda vectors, key: vectors.astype(jnp.float32))
+        encoder, decoder = mlp(config.hidden[:-1], config.hidden[-1]), mlp(config.hidden, shape[0])
+        return Modules(encoder, decoder, *heads, lambda vectors, key: vectors.astype(jnp.float32))
     check_size(shape)
     encoder = Encoder(config.depth, config.backend)
     decoder = Decoder(shape[0], shape[2], config.depth, config.backend)
-    return Modules(encoder, decoder, reward, lambda images, key: dequantised(images, config.bits, key))
+    return Modules(encoder, decoder, *heads, lambda images, key: dequantised(images, config.bits, key))
 
 
 def _call(module: nn.Module, params: PyTree, x: Array) -> Array:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import distrax
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
@@ -32,6 +33,8 @@ class Networks(NamedTuple):
     embed: (params, inputs) -> what `rssm.correct` takes
     decode: (params, belief) -> inputs
     reward: (params, belief) -> [*B]
+    continuation: (params, belief) -> [*B]; logits of the episode's going on after this step
+    actions: actions as replay stores them -> [*B A], as `rssm` takes them
     """
 
     rssm: RSSM
@@ -40,6 +43,8 @@ class Networks(NamedTuple):
     embed: Callable[[Params, Array], Array]
     decode: Callable[[Params, Belief], Array]
     reward: Callable[[Params, Belief], Array]
+    continuation: Callable[[Params, Belief], Array] | None = None
+    actions: Callable[[Array], Array] = lambda actions: actions
 
 
 def loss(
@@ -51,39 +56,73 @@ def loss(
         networks: what learns.
         config: weights.
         params: of the networks.
-        data: [B T ...]; the action of each step led to its observation, and the reward came with it.
+        data: [B T ...]; the action of each step led to its observation, and reward and discount came with it.
+            Without beliefs an episode begins at every first step. With them, those stored by acting, the
+            filter goes on from the belief of the first step and learns from the others.
         key: consumed.
 
     Returns:
-        The loss; its parts; the posteriors [B T ...] of all steps, with their gradients, from which
-        imagination may start.
+        The loss; its parts; the posteriors [B T ...] of all steps that were learned from, with their
+        gradients, from which imagination may start.
     """
     key_inputs, key_observe, key_overshoot = jax.random.split(key, 3)
-    data = _swapped(data)
-    first = data.first.at[0].set(True)
-    inputs = networks.inputs(data.observation, key_inputs)
+    data, first, before = _begin(_swapped(data))
+    inputs, actions = networks.inputs(data.observation, key_inputs), networks.actions(data.action)
     model, part = networks.rssm, networks.part(params)
     projected = networks.embed(params, inputs)
-    priors, posteriors = rssm.observe(model, part, projected, data.action, first, key_observe)
+    priors, posteriors = rssm.observe(model, part, projected, actions, first, key_observe, before)
     terms = {
         "observation_loss": half_square(networks.decode(params, posteriors) - inputs),
         "reward_loss": config.reward * half_square(networks.reward(params, posteriors) - data.reward),
-        "divergence_loss": config.divergence * divergence(posteriors, priors, free_nats=config.free_nats),
     }
-    if config.prior:
-        targets = jax.lax.stop_gradient(posteriors)
-        terms["prior_loss"] = config.prior * divergence(targets, priors, free_nats=config.free_nats)
+    terms |= balanced_divergence(posteriors, priors, config)
+    if networks.continuation is not None:
+        goes_on = distrax.Bernoulli(logits=networks.continuation(params, posteriors))
+        terms["continuation_loss"] = -config.continuation * jnp.asarray(goes_on.log_prob(data.discount))
     if config.standard:
         terms["standard_loss"] = config.standard * distributions.kl(
             posteriors.stats, distributions.standard(posteriors.stats)
         )
     if config.overshooting:
-        found = overshooting(model, part, posteriors, data.action, first, key_overshoot, config)
+        found = overshooting(model, part, posteriors, actions, first, key_overshoot, config)
         terms["overshooting_loss"] = config.overshooting * found
     metrics = {name: jnp.mean(term) for name, term in terms.items()}
     total = jnp.sum(jnp.stack(list(metrics.values())))
     metrics |= {"loss": total, "kl": jnp.mean(distributions.kl(posteriors.stats, priors.stats))}
     return total, metrics, _swapped(posteriors)
+
+
+def _begin(data: Trajectory) -> tuple[Trajectory, Bool[Array, "T B"], Belief | None]:
+    """Steps [T B ...] to learn from, which of them begin an episode, and the beliefs before them."""
+    if data.belief is None:
+        return data, data.first.at[0].set(True), None
+    before, data = jax.tree.map(lambda x: x[0], data.belief), jax.tree.map(lambda x: x[1:], data)
+    return data, data.first, before
+
+
+def balanced_divergence(posteriors: Belief, priors: Belief, config: ObjectiveConfig) -> Metrics:
+    """Terms with the gradient of DreamerV2's KL balancing (arXiv 2010.02193, Algorithm 2).
+
+        dynamics KL(sg[posterior] || prior) + representation KL(posterior || sg[prior])
+
+    where sg stops gradients. What both weights share is one term without sg, so that (1, 1) is the bound
+    itself; the rest of the larger weight is another term. The value is that of the larger weight alone.
+    """
+
+    def penalty(p: Belief, q: Belief) -> Array:
+        if config.free_average:
+            return jnp.maximum(jnp.mean(distributions.kl(p.stats, q.stats)), config.free_nats)
+        return divergence(p, q, free_nats=config.free_nats)
+
+    shared = min(config.dynamics, config.representation)
+    terms = {"divergence_loss": shared * penalty(posteriors, priors)}
+    if config.dynamics > shared:
+        targets = jax.lax.stop_gradient(posteriors)
+        terms["dynamics_loss"] = (config.dynamics - shared) * penalty(targets, priors)
+    if config.representation > shared:
+        targets = jax.lax.stop_gradient(priors)
+        terms["representation_loss"] = (config.representation - shared) * penalty(posteriors, targets)
+    return terms
 
 
 def _swapped(tree: PyTree) -> PyTree:

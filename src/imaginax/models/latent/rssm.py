@@ -23,7 +23,8 @@ from jaxtyping import Array, Bool, Float, PyTree
 from imaginax import distributions
 from imaginax.distributions import Categorical, Gaussian, Stats
 from imaginax.models.latent.config import RSSMConfig
-from imaginax.networks.recurrent import GRU
+from imaginax.networks.mlp import activation
+from imaginax.networks.recurrent import GRU, LayerNormGRU
 from imaginax.numerics.trees import select
 
 
@@ -66,9 +67,10 @@ class Cell(nn.Module):
     def setup(self):
         config = self.config
         outputs = config.stochastic * (config.classes or 2)
+        self.activate = activation(config.activation)
         self.before = nn.Dense(config.hidden)
         if config.kind != "ssm":
-            self.cell = GRU(config.deterministic)
+            self.cell = {"gru": GRU, "layer_norm_gru": LayerNormGRU}[config.cell](config.deterministic)
             self.prior_hidden = nn.Dense(config.hidden)
         self.prior = nn.Dense(outputs)
         # One layer of two inputs. That for the observation needs no belief: outside of a scan over time it
@@ -83,18 +85,18 @@ class Cell(nn.Module):
 
     def predict(self, belief: Belief, action: Float[Array, "*B A"], key: Array) -> Belief:
         """The prior of the next step."""
-        x = nn.relu(self.before(jnp.concatenate([belief.stochastic, action], axis=-1)))
+        x = self.activate(self.before(jnp.concatenate([belief.stochastic, action], axis=-1)))
         h = belief.deterministic
         if self.config.kind != "ssm":
             h = self.cell(h, x)
-            x = nn.relu(self.prior_hidden(h))
+            x = self.activate(self.prior_hidden(h))
         return self._drawn(h, self.prior(x), key)
 
     def correct(self, belief: Belief, projected: Float[Array, "*B U"], key: Array) -> Belief:
         """The posterior of this step."""
         h = belief.deterministic
         known = _numbers(belief.stats) if self.config.kind == "ssm" else h
-        x = nn.relu(self.posterior_belief(known) + projected)
+        x = self.activate(self.posterior_belief(known) + projected)
         return self._drawn(h, self.posterior(x), key)
 
     def _drawn(self, h: Array, outputs: Array, key: Array) -> Belief:
@@ -110,7 +112,8 @@ class Cell(nn.Module):
 def stats_of(config: RSSMConfig, outputs: Float[Array, "*B O"]) -> Stats:
     """The distribution that the outputs of a layer stand for."""
     if config.classes:
-        return Categorical(outputs.reshape(*outputs.shape[:-1], config.stochastic, config.classes))
+        logits = outputs.reshape(*outputs.shape[:-1], config.stochastic, config.classes)
+        return Categorical(distributions.mixed_with_uniform(logits, config.unimix))
     mean, std = jnp.split(outputs, 2, axis=-1)
     return Gaussian(mean, nn.softplus(std) + config.min_std)
 
@@ -157,16 +160,18 @@ def observe(
     actions: Float[Array, "T B A"],
     first: Bool[Array, "T B"],
     key: Array,
+    before: Belief | None = None,
 ) -> tuple[Belief, Belief]:
-    """Filters sequences from the start, and again from there wherever an episode begins.
+    """Filters sequences, and starts anew wherever an episode begins.
 
     Args:
         rssm: the model.
         params: its parameters.
         projected: `project` of the embedded observations.
         actions: that led to each of them; without meaning at an episode's first.
-        first: whether an episode begins there. The first row counts as True.
+        first: whether an episode begins there.
         key: consumed.
+        before: beliefs [B ...] before the first step; nothing was seen by default.
 
     Returns:
         The beliefs [T B ...] before each observation, priors, and after it, posteriors.
@@ -184,4 +189,4 @@ def observe(
         return posterior, (prior, posterior)
 
     given = projected, actions, first, jax.random.split(key, len(actions))
-    return jax.lax.scan(step, start, given)[1]
+    return jax.lax.scan(step, start if before is None else before, given)[1]

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.models.imagination import imagined_returns
 from imaginax.planners.shooting.config import ShootingConfig
-from imaginax.planners.shooting.planner import centre, shift
+from imaginax.planners.shooting.plans import centre, shift
 from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
 
 

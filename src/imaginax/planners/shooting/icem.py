@@ -17,7 +17,7 @@ from imaginax.models.imagination import imagined_returns
 from imaginax.planners.shooting import cem
 from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.planners.shooting.noise import coloured_noise
-from imaginax.planners.shooting.planner import centre, shift
+from imaginax.planners.shooting.plans import centre, shift
 from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from imaginax.models.imagination import imagined_returns
 from imaginax.planners.shooting.config import ShootingConfig
 from imaginax.planners.shooting.noise import coloured_noise
-from imaginax.planners.shooting.planner import shift
+from imaginax.planners.shooting.plans import shift
 from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
 
 

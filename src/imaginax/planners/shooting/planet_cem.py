@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from imaginax.models.imagination import imagined_returns
 from imaginax.planners.shooting import cem
 from imaginax.planners.shooting.config import ShootingConfig
-from imaginax.planners.shooting.planner import centre
+from imaginax.planners.shooting.plans import centre
 from imaginax.types import Belief, Box, Params, PlanOutput, WorldModel
 
 LEAST_VARIANCE = 1e-6

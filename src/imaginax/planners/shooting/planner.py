@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
+from imaginax.planners.shooting import cem, icem, mppi, planet_cem
+from imaginax.planners.shooting import random as random_shooting
 from imaginax.planners.shooting.config import LARGEST, ShootingConfig
 from imaginax.types import Box, Capabilities, ConfigError, EnvSpec, Planner, WorldModel
 
@@ -21,10 +22,6 @@ def make_planner(spec: EnvSpec, model: WorldModel, config: ShootingConfig) -> Pl
         ConfigError: if the environment's actions are discrete or unbounded, the method is unknown, or CEM
             would stop before its first iteration.
     """
-    from imaginax.planners.shooting import cem, icem, mppi
-    from imaginax.planners.shooting import planet_cem as planet_cem
-    from imaginax.planners.shooting import random as random_shooting
-
     space = _searched(spec, config)
     methods = {
         "random": random_shooting.plan,
@@ -67,14 +64,3 @@ def _searched(spec: EnvSpec, config: ShootingConfig) -> Box:
             f" {first_variance:g} for env {spec.name}: it would never search"
         )
     return space
-
-
-def centre(space: Box) -> float:
-    """The middle of the action range: what a plan is before anything is known."""
-    return (space.low + space.high) / 2
-
-
-def shift(plans: Float[Array, "*N H A"], padding: float | Float[Array, "*N 1 A"]) -> Float[Array, "*N H A"]:
-    """Plans one step later: the first action is gone, `padding` is the new last one."""
-    last = jnp.broadcast_to(padding, plans[..., :1, :].shape).astype(plans.dtype)
-    return jnp.concatenate([plans[..., 1:, :], last], axis=-2)

@@ -94,7 +94,7 @@ LAPTOP = PlaNetConfig(
     lr_decay=0.1,
     adam_epsilon=1e-8,
     model=LatentModelConfig(RSSMConfig(hidden=100, deterministic=100), depth=16, hidden=(100, 100)),
-    objective=ObjectiveConfig(divergence=0.02, free_nats=0.0, prior=0.2),  # see docs/planet.md
+    objective=ObjectiveConfig(dynamics=0.22, representation=0.02, free_nats=0.0),  # see docs/planet.md
     planner=ShootingConfig("planet_cem", 12, population=100, iterations=5, elites=10),
 )
 
@@ -107,7 +107,7 @@ GPU = PlaNetConfig(
     lr_decay=0.1,
     adam_epsilon=1e-8,
     eval_episodes=10,
-    objective=ObjectiveConfig(divergence=0.1, free_nats=0.0, prior=0.8),
+    objective=ObjectiveConfig(dynamics=0.9, representation=0.1, free_nats=0.0),
 )
 
 # Seconds on two cores, on a task whose optimum is known: what tests/contract runs. Doing nothing gets -8.3.
@@ -125,7 +125,7 @@ TINY = PlaNetConfig(
     learning_rate=3e-3,
     eval_episodes=64,
     model=LatentModelConfig(RSSMConfig(deterministic=32, stochastic=4, hidden=32), hidden=(32, 32)),
-    objective=ObjectiveConfig(reward=1.0, divergence=0.1, free_nats=0.5),
+    objective=ObjectiveConfig(reward=1.0, dynamics=0.1, representation=0.1, free_nats=0.5),
     planner=ShootingConfig("planet_cem", horizon=8, population=100, iterations=5, elites=10),
 )
 

@@ -7,7 +7,8 @@ import pytest
 
 from imaginax.data.mocap import Motion, WalkConfig, humanoid, walk
 from imaginax.envs import drawing
-from imaginax.runtime.stick_figure import StickFigureConfig, animate, limb_sides, stick_figure
+from imaginax.envs.stick_figure import StickFigureConfig, limb_sides, stick_figure
+from imaginax.runtime.animation import animate
 from imaginax.types import ConfigError
 
 CONFIG = StickFigureConfig(height=64, width=64, views=((0.0, 0.0), (90.0, 0.0)), thickness=0.08)
