@@ -8,16 +8,17 @@ A state carries the reward and the discount that came with it, as in both papers
 
     R_t = r_t + d_t ((1 - lambda) v(s_{t+1}) + lambda R_{t+1})
 
-includes the reward of s_t itself. Action a_t decides about R_{t+1}. Both sides of a loss at time t are weighted
-by how likely t is reached, the product of the discounts of earlier states.
+includes the reward of s_t itself. Action a_t decides about R_{t+1}. A loss at time t is weighted by how
+likely s_t is reached, the product of the discounts of earlier states; the actor's also by how likely s_t is
+not the last state, since nothing is chosen there (the code released with DreamerV2 leaves that factor out).
 
     actor   maximises  dynamics   R_{t+1}, differentiated through model and actions   (Dreamer, Eq. 7)
                        reinforce  log p(a_t | s_t) (R_{t+1} - v(s_t)), R and v constant
                        mixture    of both, and the entropy of p(. | s_t)              (DreamerV2, Eq. 6)
     critic  minimises  (v(s_t) - R_t)^2 / 2, R constant                              (Dreamer, Eq. 8)
 
-The actor's loss moves the actor alone, the critic's the critic alone. Of s_0 reward and end are those that were
-seen; those of later states are predicted.
+The actor's loss moves the actor alone, the critic's the critic alone. Of s_0 reward and end are those that
+were seen; those of later states are predicted.
 """
 
 from __future__ import annotations
@@ -122,9 +123,9 @@ def make_actor_critic(
         return _actor_loss(config, imagined, starts, critic.value(target, imagined.beliefs))
 
     def critic_loss(params: Params, targets: Targets):
-        error = critic.value(params, targets.beliefs) - targets.returns
-        loss = jnp.mean(targets.weights * error**2) / 2
-        return loss, {"critic_loss": loss, "value": jnp.mean(targets.returns - error + error)}, ()
+        value = critic.value(params, targets.beliefs)
+        loss = jnp.mean(targets.weights * (value - targets.returns) ** 2) / 2
+        return loss, {"critic_loss": loss, "value": jnp.mean(value)}, ()
 
     def update(behaviour: Behaviour, world: Params, starts: Starts, key: Array):
         learned, metrics, targets = gradient_step(
@@ -145,7 +146,8 @@ def _actor_loss(
 ) -> tuple[Float[Array, ""], Metrics, Any]:
     """The loss, metrics, and the critic's `Targets`; values are those of all H + 1 states."""
     rewards = jnp.concatenate([starts.reward[None], imagined.prediction.reward])[:-1]
-    discounts = jnp.concatenate([starts.discount[None], imagined.prediction.discount])[:-1] * config.discount
+    goes_on = jnp.concatenate([starts.discount[None], imagined.prediction.discount])[:-1]
+    discounts = config.discount * goes_on
     if config.critic:
         returns = lambda_returns(rewards, discounts, values[1:], decay=config.trace_decay)
     else:
@@ -158,7 +160,7 @@ def _actor_loss(
         objective += share * returns[1:]
     if share < 1:
         objective += (1 - share) * imagined.log_prob[:-1] * advantage
-    loss = -jnp.mean(weights[:-1] * objective)
+    loss = -jnp.mean(weights[:-1] * jax.lax.stop_gradient(goes_on[:-1]) * objective)
     metrics = {
         "actor_loss": loss,
         "actor_entropy": jnp.mean(imagined.entropy),

@@ -112,7 +112,7 @@ class ActorCriticConfig:
         entropy: weight of the actor's entropy.
         critic: whether returns go on behind the horizon with the critic's value; else the actor maximises the
             sum of the imagined rewards.
-        target_every: updates after which the critic that makes the targets is renewed; 1 for the critic itself.
+        target_every: updates after which the critic in the targets is renewed; 1 for the critic itself.
     """
 
     horizon: int = 15

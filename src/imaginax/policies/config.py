@@ -15,7 +15,7 @@ class ActorConfig:
     Attributes:
         hidden: units of each hidden layer.
         activation: nonlinearity of the hidden layers.
-        continuous: distribution of continuous actions, Dreamer's or DreamerV2's; discrete ones are categorical.
+        continuous: distribution of continuous actions, Dreamer's or DreamerV2's.
         mean_scale: largest mean of a tanh-normal, before tanh.
         init_std: standard deviation of a tanh-normal before it has learned, before tanh.
         min_std: smallest standard deviation.
