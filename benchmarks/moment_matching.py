@@ -52,7 +52,7 @@ def cost(task, controls, dynamics):
     """Of a plan, from a belief with a standard deviation of 0.1."""
     start = Gaussian(jnp.zeros(4), 0.01 * jnp.eye(4))
     step = partial(variance_step, task)
-    return roll_out(task, step, prepare(dynamics), start, controls).costs.sum()
+    return roll_out(task, step, prepare(dynamics), start, controls).sum()
 
 
 def measure(points: int) -> dict:

@@ -36,7 +36,7 @@ gallery = Gallery()
 # %% [markdown]
 # ## Self-play beside people's games
 #
-# Strength, people's moves foreseen and the error about the outcomes of their games (Fig. 3 of the paper) on
+# Strength, people's moves predicted and the error about the outcomes of their games (Fig. 3 of the paper) on
 # 9x9, for the network of self-play and for the same network taught by people's games.
 
 # %%

@@ -4,8 +4,10 @@ They are environment variables, so that the programs that tests start get them t
 before anything imports jax. This file must not import imaginax: the annotation checker has to come first.
 """
 
+import collections
 import os
 import signal
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -13,6 +15,19 @@ import pytest
 
 # Compiled programs are kept between runs, which makes the second run several times faster.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imaginax" / "tests"
+
+CONTRACT = "contract/test_contract.py"
+CEILING = 90  # core-seconds that the contract of a system may cost; these were here before it was counted
+CEILINGS = {
+    "alphago_zero": 540,
+    "gp_mpc": 510,
+    "planet": 440,
+    "pilco": 300,
+    "alphazero": 270,
+    "pets": 200,
+    "gpdm": 160,
+}
+BEGAN = pytest.StashKey[float]()
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Tests compile for minutes and compute for seconds: without LLVM's optimisations they take half as long.
@@ -35,6 +50,37 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("imaginax")
 
 
+def _scope(nodeid: str) -> str:
+    """The file of a test; of a test of tests/contract, its system."""
+    file, _, test = nodeid.partition("::")
+    return test.rpartition("[")[2] if file.endswith(CONTRACT) else file
+
+
+def _core_seconds() -> float:
+    """What this process and those that it started and that have ended took."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """Notes when a test began."""
+    item.stash[BEGAN] = _core_seconds()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Counts the core-seconds of a test of a system; compiled programs go with a module."""
+    done = yield
+    if nextitem is None or _scope(nextitem.nodeid) != _scope(item.nodeid):
+        if "jax" in sys.modules:
+            sys.modules["jax"].clear_caches()
+    if CONTRACT in item.nodeid:
+        took = _core_seconds() - item.stash[BEGAN]
+        item.user_properties.append(("cost", (_scope(item.nodeid).rstrip("]"), took)))
+    return done
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Tests of a file share a worker and its fixtures; of tests/contract, those of a system.
@@ -45,8 +91,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            file, _, test = nodeid.partition("::")
-            return test.rpartition("[")[2] if file.endswith("contract/test_contract.py") else file
+            return _scope(nodeid)
 
     return Scheduling(config, log)
 
@@ -61,6 +106,21 @@ def pytest_terminal_summary(terminalreporter):
     for name, promise, numbers in sorted(found, key=lambda row: (row[0], row[1])):
         shown = ", ".join(f"{what} {_number(value)}" for what, value in numbers.items())
         terminalreporter.write_line(f"{name:<14}{promise:<28}{shown}")
+    _tell_costs(terminalreporter, reports)
+
+
+def _tell_costs(terminalreporter, reports) -> None:
+    """Core-seconds of each system, and which of them cost more than they may."""
+    costs = collections.Counter()
+    for report in reports:
+        if getattr(report, "when", "") == "teardown":
+            for name, seconds in (value for key, value in report.user_properties if key == "cost"):
+                costs[name] += seconds
+    terminalreporter.section("core-seconds of the contract")
+    for name, seconds in costs.most_common():
+        ceiling = CEILINGS.get(name, CEILING)
+        much = "  MORE than it may cost" if seconds > ceiling else ""
+        terminalreporter.write_line(f"{name:<14}{seconds:6.0f} of {ceiling}{much}")
 
 
 def _promises(report):

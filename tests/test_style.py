@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ FUNCTION_LINES = 60
 NESTING = 2  # a function in a function, and no deeper
 UNSAFE_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load"}
+
+VAGUE = re.compile(r"^ {4}(\w+): (?:of|by|with|from|in|after|before|as) ", re.MULTILINE)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -64,6 +67,14 @@ def undocumented(source: str) -> Iterator[str]:
             yield f"line {node.lineno}: {node.name} without a docstring"
 
 
+def vague(source: str) -> Iterator[str]:
+    """Fields of settings whose documentation, which `--help` shows alone, is no phrase of its own."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Config"):
+            for name in VAGUE.findall(ast.get_docstring(node) or ""):
+                yield f"line {node.lineno}: {node.name}.{name} begins with a preposition"
+
+
 def _report(folders: tuple[str, ...], rule) -> list[str]:
     """Every offence in the folders, as `path: line N: what is wrong`."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -78,6 +89,11 @@ def test_files_and_functions_are_short_flat_and_safe():
 
 def test_public_functions_and_classes_have_docstrings():
     found = _report(("src",), undocumented)
+    assert not found, "\n".join(["", *found])
+
+
+def test_settings_are_documented_by_noun_phrases():
+    found = _report(("src",), vague)
     assert not found, "\n".join(["", *found])
 
 
@@ -99,4 +115,7 @@ def test_every_rule_can_fail():
         assert len(found) == 1 and message in found[0], (source, found)
     longest = "def f():\n" + body * (FUNCTION_LINES - 1)
     assert not list(offences(longest + "def g():\n  def h():\n    yaml.safe_load(params.eval)\n"))
+    fields = '"""Settings.\n\n    Attributes:\n        rate: {}of Adam.\n    """\n'
+    assert len(list(vague(f"class FitConfig:\n    {fields.format('')}"))) == 1
+    assert not list(vague(f"class FitConfig:\n    {fields.format('learning rate ')}"))
     assert len(list(undocumented("def f(): pass\nclass C: pass\ndef _g(): pass\n"))) == 3

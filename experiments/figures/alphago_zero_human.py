@@ -5,7 +5,7 @@
 
 GAMES is a folder or an archive of SGF files. The same network learns once from self-play and once from the
 moves and outcomes of those games. Shown over the run of self-play: Elo (the taught network at 0), with the
-same search for both; the share of people's moves that each foresees in games
+same search for both; the share of people's moves that each predicts in games
 that neither has seen; and the mean squared error about who won those games.
 """
 
@@ -25,6 +25,7 @@ from imaginax.arena.opponents import make_opponent
 from imaginax.data import go_games
 from imaginax.learning import imitation, policy_value
 from imaginax.learning.config import OptimiserConfig
+from imaginax.learning.learner import init_learner
 from imaginax.runtime import playback, plotting, run
 from imaginax.systems.alphago_zero import Best
 
@@ -55,15 +56,15 @@ def measure(path: str) -> None:
     taught_on, asked_about = (_positions(part, env) for part in go_games.split(_games(path)))
     asked_about = jax.tree.map(lambda leaf: leaf[:TEST_POSITIONS], asked_about)
     network, _ = policy_value.network_in_rules(env, config.network)  # pyright: ignore[reportAttributeAccessIssue]
-    foresight = imitation.make_measure(network, _game(env))
-    taught, curve = _taught(env, network, taught_on, lambda learned: foresight(learned, asked_about))
+    accuracy = imitation.make_measure(network, _game(env))
+    taught, curve = _taught(env, network, taught_on, lambda learned: accuracy(learned, asked_about))
     kept = run.snapshots(trained.system, trained.directory, trained.record)
     champions = [trained.system.params_of(jax.tree.map(lambda leaf: leaf[0], one.state)) for one in kept]
     record |= {
         "positions": {"taught": len(taught_on.move), "asked": len(asked_about.move)},
         "taught": curve,
         "snapshots": [
-            {"step": one.step, **one.progress, **foresight(champion.variables, asked_about)._asdict()}
+            {"step": one.step, **one.progress, **accuracy(champion.variables, asked_about)._asdict()}
             for one, champion in zip(kept, champions, strict=True)
         ],
         "ladder": _ladder(env, trained, champions, [one.step for one in kept], taught),
@@ -87,7 +88,7 @@ def _game(env):
 
 
 def _taught(env, network, positions: go_games.Positions, look) -> tuple[Any, list[dict[str, float]]]:
-    """Variables of the network that learns from people's games, and its foresight on the way."""
+    """Variables of the network that learns from people's games, and its accuracy on the way."""
     rates = (2e-3, 5e-4, 1e-4)
     config = OptimiserConfig("adam", rates, (UPDATES // 2, UPDATES * 3 // 4))
     update = policy_value.make_update(network, config, _game(env))
@@ -98,13 +99,13 @@ def _taught(env, network, positions: go_games.Positions, look) -> tuple[Any, lis
         keys = jax.random.split(key, UPDATES // 10)
         return jax.lax.scan(lambda learner, key: step(learner, positions, key), learner, keys)[0]
 
-    learner = policy_value.init_learner(network, config, jax.random.key(0))
+    learner = init_learner(network.init(jax.random.key(0)), policy_value.make_optimiser(config))
     curve = []
     for key in jax.random.split(jax.random.key(1), 10):
         learner = some(learner, positions, key)
-        curve.append({"updates": int(learner.updates), **look(learner.variables)._asdict()})
+        curve.append({"updates": int(learner.updates), **look(learner.params)._asdict()})
         print(curve[-1], flush=True)
-    return learner.variables, curve
+    return learner.params, curve
 
 
 def _ladder(env, trained: playback.Trained, champions: list[Best], steps: list[int], taught) -> Any:
@@ -124,7 +125,7 @@ def _ladder(env, trained: playback.Trained, champions: list[Best], steps: list[i
 
 
 def draw() -> Path:
-    """Three panels: strength, moves foreseen, error about outcomes."""
+    """Three panels: strength, moves predicted, error about outcomes."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -133,7 +134,7 @@ def draw() -> Path:
     kept, taught = record["snapshots"], record["taught"][-1]
     moves = [one["env_steps"] for one in kept]
     curves = {
-        "people's moves foreseen (%)": (
+        "people's moves predicted (%)": (
             [100 * one["accuracy"] for one in kept],
             100 * taught["accuracy"],
         ),

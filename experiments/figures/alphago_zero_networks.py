@@ -5,7 +5,7 @@
 
 One trunk for policy and value or one for each, with residual blocks or without: all learn from the window of
 games that the run of alphago_zero_human.py has left, then play each other with the same search. GAMES, a
-folder or an archive of SGF files, are people's games, whose moves and outcomes they are asked to foresee.
+folder or an archive of SGF files, are people's games, whose moves and outcomes they predict.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from imaginax.data import go_games
 from imaginax.envs.wrappers import privileged
 from imaginax.learning import imitation, policy_value
 from imaginax.learning.config import OptimiserConfig
+from imaginax.learning.learner import init_learner
 from imaginax.runtime import playback, plotting
 
 ROOT = Path(__file__).parents[2]
@@ -55,11 +56,11 @@ def measure(path: str) -> None:
         sizes = dataclasses.replace(config.network, blocks=BLOCKS, **changes)  # pyright: ignore[reportAttributeAccessIssue]
         network, model = policy_value.network_in_rules(env, sizes)
         learner, loss = _taught(env, network, plies, config)
-        foresight = imitation.make_measure(network, env.game)(learner.variables, asked_about)
-        rows[name] = {**loss, **foresight._asdict()}
+        accuracy = imitation.make_measure(network, env.game)(learner.params, asked_about)
+        rows[name] = {**loss, **accuracy._asdict()}
         print(name, rows[name], flush=True)
         player = make_player(name, model, config.search, env, simulations=SIMULATIONS)  # pyright: ignore[reportAttributeAccessIssue]
-        entrants.append(ladder.Entrant(name, player, learner.variables))
+        entrants.append(ladder.Entrant(name, player, learner.params))
     table = ladder.round_robin(
         envs.make("go_9x9"), entrants, jax.random.key(2), games=GAMES, openings=OPENINGS
     )
@@ -79,7 +80,7 @@ def _taught(env, network, plies, config):
     step = policy_value.make_step(
         env,
         policy_value.make_update(network, optimiser, env.game),
-        places=config.environments,
+        num_envs=config.environments,
         batch_size=BATCH,
         window_games=config.window_games,
     )
@@ -90,14 +91,16 @@ def _taught(env, network, plies, config):
         return jax.lax.scan(lambda learner, key: step(learner, plies, key), learner, keys)
 
     learner, metrics = learn(
-        policy_value.init_learner(network, optimiser, jax.random.key(0)), plies, jax.random.key(1)
+        init_learner(network.init(jax.random.key(0)), policy_value.make_optimiser(optimiser)),
+        plies,
+        jax.random.key(1),
     )
     last = {name: float(metrics[name][-50:].mean()) for name in ("policy_loss", "value_loss")}
     return learner, last
 
 
 def draw() -> Path:
-    """Three panels of bars: strength, moves foreseen, error about outcomes."""
+    """Three panels of bars: strength, moves predicted, error about outcomes."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -109,7 +112,7 @@ def draw() -> Path:
     rows = [record["networks"][name] for name in names]
     panels = {
         "Elo (separate-conv: 0)": [row["elo"] for row in elo],
-        "people's moves foreseen (%)": [100 * row["accuracy"] for row in rows],
+        "people's moves predicted (%)": [100 * row["accuracy"] for row in rows],
         "error about people's outcomes": [row["squared_error"] for row in rows],
     }
     with mpl.rc_context(plotting.style()):

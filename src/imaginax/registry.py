@@ -43,10 +43,10 @@ class SystemEntry(NamedTuple):
             on a diagnostic environment whose optimum is known (`envs.diagnostics`).
         environments: environments it is known to run on, the default first.
         make: (config, environment or None for `config.env`) -> `imaginax.types.System`.
-        kinds: for each field whose settings are of several kinds (`--model gp`), what turns a preset into one
-            of that kind; the first is the preset's own.
         reaches: the mean return that the evaluation after `--preset tiny` must reach; well above what the
             system gets before it has learned, and below the optimum.
+        kinds: for each field whose settings are of several kinds (`--model gp`), what turns a preset into one
+            of that kind; the first is the preset's own.
     """
 
     name: str

@@ -11,7 +11,7 @@ from imaginax.acting.config import ResignationConfig
 from imaginax.acting.resignation import NEVER
 from imaginax.types import TimeStep
 
-CONFIG = ResignationConfig(memory=64, least=50)
+CONFIG = ResignationConfig(memory=64, min_games=50)
 
 
 def _known(doubtful, any_):
@@ -31,7 +31,7 @@ def test_the_threshold_is_the_highest_that_is_seldom_wrong():
     found = float(resignation.threshold(CONFIG, _known(winners, np.minimum(winners, losers))))
     low = np.minimum(winners, losers)
     share = lambda v: np.mean(winners[low <= v] <= v)  # noqa: E731
-    values = np.linspace(-1, CONFIG.highest, 100)
+    values = np.linspace(-1, CONFIG.max_threshold, 100)
     best = max(v for v in values if np.any(low <= v) and share(v) <= CONFIG.wrong)
     np.testing.assert_allclose(found, best, atol=1e-5)
     assert share(found) <= 0.05 < share(found + 0.1)
@@ -59,7 +59,7 @@ def _step(first, reward, player):
 
 
 def test_only_held_out_games_are_counted_and_for_whoever_did_not_lose():
-    config = ResignationConfig(held_out=0.5, memory=8, least=1)
+    config = ResignationConfig(held_out=0.5, memory=8, min_games=1)
     games = 64
     known = resignation.start(config, games)
     rng = np.random.default_rng(1)

@@ -17,5 +17,5 @@ def table():
 @pytest.fixture
 def gtp(table):
     table.reset()
-    table.mind.set_simulations(16)
+    table.player.set_simulations(16)
     return Gtp(GoSession(table, komi=24.5))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from imaginax import envs
-from imaginax.arena.engine import Engine, Mind
+from imaginax.arena.engine import Engine, TimedPlayer
 from imaginax.arena.gtp import Gtp
-from imaginax.types import Player, Thought
+from imaginax.types import Player, SearchSummary
 
 
 def counting(simulations: int | None) -> Player:
@@ -21,7 +21,7 @@ def counting(simulations: int | None) -> Player:
         action = policy.argmax(axis=-1).astype(jnp.int32)
         line = jnp.stack([action, -jnp.ones_like(action)], axis=-1)
         value = jnp.full(action.shape, worth) + params
-        return action, memory, Thought(policy / policy.sum(-1, keepdims=True), value, line)
+        return action, memory, SearchSummary(policy / policy.sum(-1, keepdims=True), value, line)
 
     return Player("counting", lambda batch: (), move)
 
@@ -31,9 +31,9 @@ def remembering(simulations: int | None) -> Player:
     player = counting(simulations)
 
     def move(params, memory, timestep, key):
-        action, _, thought = player.move(params, (), timestep, key)
-        line = thought.line.at[:, 1].set(memory)
-        return action, memory + 100, thought._replace(line=line)
+        action, _, summary = player.move(params, (), timestep, key)
+        line = summary.line.at[:, 1].set(memory)
+        return action, memory + 100, summary._replace(line=line)
 
     return Player(
         "remembering",
@@ -45,7 +45,7 @@ def remembering(simulations: int | None) -> Player:
 
 def engine(game: str, *, simulations: int | None = None, worth: float = 0.0) -> Engine:
     """A game with the counting player."""
-    return Engine(envs.make(game), Mind(counting, jnp.float32(worth), simulations=simulations))
+    return Engine(envs.make(game), TimedPlayer(counting, jnp.float32(worth), simulations=simulations))
 
 
 def said(gtp: Gtp, *lines: str) -> list[str | None]:

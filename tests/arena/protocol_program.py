@@ -6,7 +6,7 @@ import functools
 import sys
 
 from imaginax import envs
-from imaginax.arena.engine import Engine, Mind
+from imaginax.arena.engine import Engine, TimedPlayer
 from imaginax.arena.go.session import GoSession
 from imaginax.arena.gtp import Gtp
 from imaginax.arena.opponents import make_opponent
@@ -17,7 +17,7 @@ from imaginax.runtime.compilation import enable_cache
 
 def engine(game: str, opponent: str) -> Engine:
     env = envs.make(game)
-    return Engine(env, Mind(lambda simulations: make_opponent(opponent, env), ()))
+    return Engine(env, TimedPlayer(lambda simulations: make_opponent(opponent, env), ()))
 
 
 def main(protocol: str, game: str, opponent: str) -> None:

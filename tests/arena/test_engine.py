@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.arena.engine import Engine, Limit, Mind
+from imaginax.arena.engine import Engine, SearchLimit, TimedPlayer
 from imaginax.types import ConfigError
 from tests.arena.players import counting, engine, remembering
 
@@ -67,7 +67,7 @@ def test_a_given_position_is_played_on_from(table):
 
 
 def test_the_player_remembers_the_moves_of_a_game_and_nothing_else():
-    table = Engine(envs.make("tic_tac_toe"), Mind(remembering, 0.0))
+    table = Engine(envs.make("tic_tac_toe"), TimedPlayer(remembering, 0.0))
 
     def remembered():
         return table.think().line[1]
@@ -100,14 +100,14 @@ def stubborn(simulations):
     player = counting(simulations)
 
     def move(params, memory, timestep, key):
-        action, memory, thought = player.move(params, memory, timestep, key)
-        return action * 0, memory, thought._replace(policy=thought.policy * 0)
+        action, memory, summary = player.move(params, memory, timestep, key)
+        return action * 0, memory, summary._replace(policy=summary.policy * 0)
 
     return player._replace(move=move)
 
 
 def test_illegal_choices_of_a_player_are_not_made():
-    table = Engine(envs.make("tic_tac_toe"), Mind(stubborn, 0.0))
+    table = Engine(envs.make("tic_tac_toe"), TimedPlayer(stubborn, 0.0))
     table.play(0)
     decision = table.think()
     assert table.legal[decision.action] and decision.line == (decision.action,)
@@ -127,26 +127,30 @@ def test_endless_thought_grows_until_it_is_stopped(table):
         if len(heard) == searches:
             stop.set()
 
-    assert think(Limit(endless=True)).simulations == 4096 and heard == [16, 64, 256, 1024, 4096]
-    assert think(Limit(endless=True), 2).value == pytest.approx(64 / 10_000) and heard == [16, 64]
-    assert think(Limit(simulations=100)).value == pytest.approx(0.01) and heard == [100]
-    assert think(Limit(simulations=10**9)).simulations == 4096 and heard == [4096]
-    assert think(Limit()).simulations == 16
+    assert think(SearchLimit(endless=True)).simulations == 4096 and heard == [16, 64, 256, 1024, 4096]
+    assert think(SearchLimit(endless=True), 2).value == pytest.approx(64 / 10_000) and heard == [16, 64]
+    assert think(SearchLimit(simulations=100)).value == pytest.approx(0.01) and heard == [100]
+    assert think(SearchLimit(simulations=10**9)).simulations == 4096 and heard == [4096]
+    assert think(SearchLimit()).simulations == 16
 
 
 def test_time_chooses_the_largest_search_that_ends_in_it():
-    mind = Mind(counting, 0.0, simulations=64)
-    mind._run_seconds, mind._called, mind._compile_seconds = {64: 0.4}, {64}, 5.0  # 160 simulations a second
+    player = TimedPlayer(counting, 0.0, simulations=64)
+    player._run_seconds, player._called, player._compile_seconds = (
+        {64: 0.4},
+        {64},
+        5.0,
+    )  # 160 simulations a second
 
     def sizes(*times, compiling):
-        return [mind._affordable(float(seconds), compiling=compiling) for seconds in times]
+        return [player._affordable(float(seconds), compiling=compiling) for seconds in times]
 
     assert sizes(0.01, 0.1, 0.41, 2, 7, 30, compiling=False) == [1, 16, 64, 256, 1024, 4096]
     assert sizes(0.01, 0.1, 0.41, 2, 7, 13, compiling=True) == [1, 16, 64, 64, 256, 1024]
-    mind._run_seconds[256] = 1.0  # faster than it was thought to be
-    mind._called.add(256)
+    player._run_seconds[256] = 1.0  # faster than it was thought to be
+    player._called.add(256)
     assert sizes(1.1, 7, compiling=True) == [256, 256]
-    own = Mind(counting, 0.0, simulations=800)
+    own = TimedPlayer(counting, 0.0, simulations=800)
     own._run_seconds, own._called = {800: 8.0}, {800}
     times = (40, 10, 2, 1, 0.1, 0.03, 0)
     assert [own._affordable(float(t), compiling=False) for t in times] == [3200, 800, 200, 50, 3, 3, 1]
@@ -154,11 +158,16 @@ def test_time_chooses_the_largest_search_that_ends_in_it():
 
 def test_a_player_that_counts_nothing_thinks_once():
     table = engine("tic_tac_toe", worth=0.25)
-    for limit in (Limit(), Limit(simulations=3), Limit(seconds=0.0), Limit(endless=True)):
+    for limit in (
+        SearchLimit(),
+        SearchLimit(simulations=3),
+        SearchLimit(seconds=0.0),
+        SearchLimit(endless=True),
+    ):
         decision = table.think(limit)
         assert decision.simulations == 1 and decision.value == 0.25
 
 
 def test_only_games_have_engines():
     with pytest.raises(ConfigError, match="pendulum"):
-        Engine(envs.make("pendulum"), Mind(counting, 0.0))
+        Engine(envs.make("pendulum"), TimedPlayer(counting, 0.0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imaginax import envs
-from imaginax.arena.engine import Engine, Mind
+from imaginax.arena.engine import Engine, TimedPlayer
 from imaginax.arena.fen import START, chess_state
 from imaginax.envs.games.notation import format_move, parse_move
 from imaginax.envs.games.text import to_fen
@@ -24,7 +24,7 @@ POSITIONS = (
 
 @pytest.fixture(scope="module")
 def table():
-    return Engine(envs.make("chess"), Mind(counting, 0.0))
+    return Engine(envs.make("chess"), TimedPlayer(counting, 0.0))
 
 
 @pytest.mark.slow

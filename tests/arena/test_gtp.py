@@ -166,7 +166,7 @@ def test_a_repeating_move_is_neither_accepted_nor_generated(gtp):
     stones = ["b b1", "b a2", "b b3", "w c1", "w d2", "w c3", "w b2", "b c2"]
     said(gtp, *[f"play {stone}" for stone in stones])
     assert gtp.answer("play w b2") == "? illegal move"
-    gtp.session.engine.mind.forget()
+    gtp.session.engine.player.forget()
     legal = goban.legal(gtp.session.game.board, goban.WHITE)
     assert not legal[goban.point_of(5, "b2")]
     chosen = gtp.answer("reg_genmove w")
@@ -181,13 +181,13 @@ def test_resignation(table):
 
 
 def test_time_settings_scale_the_search(gtp):
-    mind = gtp.session.engine.mind
+    player = gtp.session.engine.player
     sizes = (4096, 1024, 256, 64, 16, 4, 1)
-    mind._called, mind._run_seconds = set(sizes), {size: size / 1000 for size in sizes}
-    mind._note = lambda simulations, seconds: None
+    player._called, player._run_seconds = set(sizes), {size: size / 1000 for size in sizes}
+    player._note = lambda simulations, seconds: None
     thoughts = []
-    think = mind._search
-    mind._search = lambda timestep, legal, size, start: (
+    think = player._search
+    player._search = lambda timestep, legal, size, start: (
         thoughts.append(size) or think(timestep, legal, size, start)
     )
     gtp.answer("reg_genmove b")
@@ -196,8 +196,8 @@ def test_time_settings_scale_the_search(gtp):
     said(gtp, "time_settings 0 20 10", "reg_genmove w", "time_left b 5 1", "reg_genmove b")
     said(gtp, "kgs-time_settings none", "reg_genmove w")
     said(gtp, "time_settings 0 1 0", "reg_genmove w")  # no limit, by the specification
-    del mind._search, mind._note
-    mind._called, mind._run_seconds = set(), {}
+    del player._search, player._note
+    player._called, player._run_seconds = set(), {}
     assert thoughts == [16, 1024, 64, 1024, 4096, 16, 16]
 
 

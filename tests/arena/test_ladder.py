@@ -23,9 +23,9 @@ def mixed() -> Player:
     def move(params, memory, timestep, key):
         key_mix, key_move = jax.random.split(key)
         careful = jax.random.bernoulli(key_mix, params, timestep.last.shape)
-        action, _, thought = GREEDY.move((), (), timestep, key_move)
+        action, _, summary = GREEDY.move((), (), timestep, key_move)
         other, _, _ = RANDOM.move((), (), timestep, key_move)
-        return jnp.where(careful, action, other), memory, thought
+        return jnp.where(careful, action, other), memory, summary
 
     return Player("mixed", lambda batch: (), move)
 

@@ -14,14 +14,14 @@ from imaginax.arena.match import MatchResult, play_match
 from imaginax.arena.opponents import make_opponent
 from imaginax.arena.replay import replay
 from imaginax.arena.score import summarise
-from imaginax.types import ConfigError, Player, Thought
+from imaginax.types import ConfigError, Player, SearchSummary
 from tests.arena import noughts
 
 GAME = envs.make("tic_tac_toe")
 
 
-def thought(action, legal):
-    return Thought(jnp.zeros(legal.shape), jnp.zeros(action.shape), action[:, None])
+def summary(action, legal):
+    return SearchSummary(jnp.zeros(legal.shape), jnp.zeros(action.shape), action[:, None])
 
 
 def favourite(order: list[int]) -> Player:
@@ -29,7 +29,7 @@ def favourite(order: list[int]) -> Player:
 
     def move(params, memory, timestep, key):
         action = jnp.asarray(order)[timestep.legal[:, jnp.asarray(order)].argmax(axis=-1)]
-        return action, memory, thought(action, timestep.legal)
+        return action, memory, summary(action, timestep.legal)
 
     return Player("favourite", lambda batch: (), move)
 
@@ -42,7 +42,7 @@ def bookkeeper(told: bool = True) -> Player:
         right = (memory == planes.reshape(-1, 9, 2).any(axis=-1)).all(axis=-1)
         allowed = jnp.where(right[:, None], timestep.legal, ~timestep.legal)
         action = jax.random.categorical(key, jnp.where(allowed, 0.0, -jnp.inf))
-        return action, memory, thought(action, timestep.legal)
+        return action, memory, summary(action, timestep.legal)
 
     def observe(memory, action):
         return memory.at[jnp.arange(len(action)), action].set(told)

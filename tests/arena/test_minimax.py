@@ -97,7 +97,7 @@ def test_two_plies_win_and_parry_in_connect_four():
     games = jnp.array([[3, 0, 3, 0, 3, 1, -1], [3, 0, 3, 0, 3, -1, -1], [0, 3, 1, 3, 6, 3, 5]])
     timestep = last_step("connect_four")(games)
     player = make_minimax(env, 2, open_lines(env))
-    action, _, thought = jax.jit(player.move)((), (), timestep, jax.random.key(0))
+    action, _, summary = jax.jit(player.move)((), (), timestep, jax.random.key(0))
     np.testing.assert_array_equal(action, [3, 3, 3])
-    assert thought.value[0] == pytest.approx(0.99) and thought.value[1] < 0
-    np.testing.assert_array_equal(thought.policy.argmax(-1), action)
+    assert summary.value[0] == pytest.approx(0.99) and summary.value[1] < 0
+    np.testing.assert_array_equal(summary.policy.argmax(-1), action)

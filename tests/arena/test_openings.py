@@ -30,7 +30,7 @@ def test_every_position_where_the_game_goes_on_is_there_once(plies):
 
 
 def test_where_there_are_too_many_a_part_is_drawn(monkeypatch):
-    monkeypatch.setattr(openings, "MOST", 10)
+    monkeypatch.setattr(openings, "MAXIMUM", 10)
     openings._book.cache_clear()
     found = {board_after(moves) for moves in openings.book(GAME, 2)}
     openings._book.cache_clear()

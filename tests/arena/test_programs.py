@@ -22,7 +22,7 @@ from imaginax.arena.programs import GtpProgram, ProgramError, ProgramMissing, Uc
 from imaginax.arena.replay import replay
 from imaginax.arena.score import summarise
 from imaginax.envs.games.notation import parse_move
-from imaginax.types import ConfigError, Player, Thought
+from imaginax.types import ConfigError, Player, SearchSummary
 
 SCRIPT = str(Path(__file__).with_name("line_program.py"))
 GO = envs.make("go_5x5")
@@ -141,8 +141,8 @@ def reader(name: str, script: list[str]) -> Player:
     def move(params, memory, timestep, key):
         del params, key
         count = timestep.legal.shape[0]
-        thought = Thought(timestep.legal * 1.0, jnp.zeros(count), jnp.zeros((count, 1), jnp.int32))
-        return points[memory], memory, thought
+        summary = SearchSummary(timestep.legal * 1.0, jnp.zeros(count), jnp.zeros((count, 1), jnp.int32))
+        return points[memory], memory, summary
 
     return Player("reader", lambda batch: jnp.zeros(batch, jnp.int32), move, lambda memory, _: memory + 1)
 

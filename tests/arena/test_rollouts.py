@@ -44,24 +44,24 @@ def think():
     """400 roll-outs each for a win in one, a threat to be parried, a lost fork and the empty board."""
     positions = timesteps([[0, 3, 1, 4], [0, 4, 1], [0, 4, 8, 2, 6], []])
     player = make_opponent("mcts:400", GAME)
-    action, _, thought = jax.jit(player.move)((), (), positions, jax.random.key(0))
-    return positions, action, thought
+    action, _, summary = jax.jit(player.move)((), (), positions, jax.random.key(0))
+    return positions, action, summary
 
 
 def test_it_wins_parries_and_knows_who_is_ahead():
-    positions, action, thought = think()
+    positions, action, summary = think()
     assert action[0] == 2 and action[1] == 2
-    assert thought.value[0] > 0.8 and thought.value[2] < -0.4 and thought.value[3] > 0.1
-    np.testing.assert_allclose(thought.policy.sum(-1), 1, atol=1e-6)
-    assert not (thought.policy * ~positions.legal).any()
+    assert summary.value[0] > 0.8 and summary.value[2] < -0.4 and summary.value[3] > 0.1
+    np.testing.assert_allclose(summary.policy.sum(-1), 1, atol=1e-6)
+    assert not (summary.policy * ~positions.legal).any()
 
 
 def test_a_wrong_sign_of_rollouts_is_found(monkeypatch):
     """The last check of the test above fails when roll-outs count for the other side."""
     rollout = rollouts._rollout
     monkeypatch.setattr(rollouts, "_rollout", lambda *args: -rollout(*args))
-    _, _, thought = think()
-    assert thought.value[3] < -0.1
+    _, _, summary = think()
+    assert summary.value[3] < -0.1
 
 
 @pytest.mark.slow

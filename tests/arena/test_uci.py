@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imaginax.arena.engine import Decision, Limit
+from imaginax.arena.engine import MoveChoice, SearchLimit
 from imaginax.arena.uci import Uci
 from imaginax.arena.uci_go import centipawns, limit_of, settings_of
 from imaginax.arena.uci_search import BackgroundSearch
@@ -34,7 +34,7 @@ def chess_table():
 @pytest.fixture
 def uci(table):
     table.reset()
-    table.mind.set_simulations(16)
+    table.player.set_simulations(16)
     return Client(table)
 
 
@@ -137,25 +137,25 @@ def test_the_client_that_leaves_gets_its_answer(uci):
 # ------------------------------------------------------------------- the search
 
 
-def decision(simulations: int) -> Decision:
-    return Decision(simulations, np.ones(1), 0.0, (simulations,), simulations, 0.0)
+def choice(simulations: int) -> MoveChoice:
+    return MoveChoice(simulations, np.ones(1), 0.0, (simulations,), simulations, 0.0)
 
 
 def test_stop_is_answered_before_the_search_under_way_has_ended():
     answers, released = [], threading.Event()
 
     def think(limit, stop, report):
-        report(decision(1))
+        report(choice(1))
         assert released.wait(10)
-        report(decision(2))
-        return decision(2)
+        report(choice(2))
+        return choice(2)
 
-    search = BackgroundSearch(think, Limit(), report=lambda each: None, answer=answers.append)
+    search = BackgroundSearch(think, SearchLimit(), report=lambda each: None, answer=answers.append)
     search.stop()
-    assert answers == [decision(1)] and not search.running
+    assert answers == [choice(1)] and not search.running
     released.set()
     search.wait()
-    assert answers == [decision(1)], "one answer only"
+    assert answers == [choice(1)], "one answer only"
 
 
 def test_a_search_that_fails_is_answered(capsys):
@@ -164,7 +164,7 @@ def test_a_search_that_fails_is_answered(capsys):
     def think(limit, stop, report):
         raise RuntimeError("out of memory")
 
-    for limit in (Limit(), Limit(endless=True)):
+    for limit in (SearchLimit(), SearchLimit(endless=True)):
         search = BackgroundSearch(think, limit, report=lambda each: None, answer=answers.append)
         search.stop()
         search.wait()
@@ -184,19 +184,19 @@ def test_scores_are_on_the_logistic_scale():
 @pytest.mark.parametrize(
     ("line", "black", "limit"),
     [
-        ("", False, Limit()),
-        ("depth 12", False, Limit()),
-        ("nodes 50", False, Limit(50)),
-        ("nodes 0", False, Limit(1)),
-        ("infinite", False, Limit(endless=True)),
-        ("ponder wtime 1000 btime 1000", False, Limit(endless=True)),
-        ("movetime 1500", False, Limit(seconds=1.5)),
-        ("movetime 1500 nodes 10", False, Limit(10, 1.5)),
-        ("wtime 60000 btime 1000", False, Limit(seconds=pytest.approx(1.95))),
-        ("wtime 60000 btime 30000 winc 0 binc 1000", True, Limit(seconds=pytest.approx(1.75))),
-        ("wtime 60000 btime 1000 movestogo 10", False, Limit(seconds=pytest.approx(5.95))),
-        ("wtime -20 btime 1000", False, Limit(seconds=pytest.approx(0.01))),
-        ("btime 1000", False, Limit()),
+        ("", False, SearchLimit()),
+        ("depth 12", False, SearchLimit()),
+        ("nodes 50", False, SearchLimit(50)),
+        ("nodes 0", False, SearchLimit(1)),
+        ("infinite", False, SearchLimit(endless=True)),
+        ("ponder wtime 1000 btime 1000", False, SearchLimit(endless=True)),
+        ("movetime 1500", False, SearchLimit(seconds=1.5)),
+        ("movetime 1500 nodes 10", False, SearchLimit(10, 1.5)),
+        ("wtime 60000 btime 1000", False, SearchLimit(seconds=pytest.approx(1.95))),
+        ("wtime 60000 btime 30000 winc 0 binc 1000", True, SearchLimit(seconds=pytest.approx(1.75))),
+        ("wtime 60000 btime 1000 movestogo 10", False, SearchLimit(seconds=pytest.approx(5.95))),
+        ("wtime -20 btime 1000", False, SearchLimit(seconds=pytest.approx(0.01))),
+        ("btime 1000", False, SearchLimit()),
     ],
 )
 def test_what_go_asks_for(line, black, limit):

@@ -102,7 +102,8 @@ def test_help_of_a_system_shows_options_and_fields(capsys):
         "--override-config",
         "--processes",
         "A line's slope.",
-        "presets: tiny, long",
+        "\n  tiny    seconds, on a task",
+        "\n  long\n",
         "--fit.rate",
         "gradient steps",
     ):

@@ -14,7 +14,7 @@ if __name__ == "__main__":
 from imaginax import cli, envs, registry
 from imaginax.envs.wrappers import training_environment
 from imaginax.registry import SystemEntry
-from imaginax.types import Episodes, Player, Replay, Stage, System, SystemState, Thought
+from imaginax.types import Episodes, Player, Replay, SearchSummary, Stage, System, SystemState
 
 COMMAND = [sys.executable, __file__]
 
@@ -81,7 +81,7 @@ def last_legal(simulations: int | None) -> Player:
         order = jnp.where(timestep.legal, jnp.arange(timestep.legal.shape[-1]) + 1.0, 0.0)
         action = order.argmax(axis=-1).astype(jnp.int32)
         value = jnp.full(action.shape, (simulations or 0) / 100) + params["worth"]
-        return action, memory, Thought(order / order.sum(-1, keepdims=True), value, action[:, None])
+        return action, memory, SearchSummary(order / order.sum(-1, keepdims=True), value, action[:, None])
 
     return Player("last", lambda batch: (), move)
 

@@ -28,6 +28,14 @@ def system(entry):
 
 
 @pytest.fixture(scope="session")
+def compiled_programs(system):
+    """The programs of a system, which several promises look at: the same functions, so traced once."""
+    from imaginax.runtime import export
+
+    return export.programs(system)
+
+
+@pytest.fixture(scope="session")
 def trained(name, tmp_path_factory):
     """The run directory of an undisturbed `imaginax train SYSTEM --preset tiny`, and its outcome."""
     from imaginax import cli

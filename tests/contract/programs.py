@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax.runtime import export
+from imaginax.runtime import driver, export
 from imaginax.runtime.loop import first_state, make_chunk
 from imaginax.types import System
 from tests.contract import compare
@@ -19,11 +20,15 @@ REPEATS = 3  # the second chunk gets what the first made, the third what the sec
 LANES_LIMIT, LANES_UPDATES = 1e-4, 2  # after ten, rounding alone has grown to 1e-4 in a recurrent model
 
 
-def never_calls_the_host(system: System) -> dict[str, int]:
-    """No program of the system has an operation that talks to the host; figures: operations looked at."""
+Programs = dict[str, export.Program]
+
+
+def never_calls_the_host(programs: Programs) -> dict[str, int]:
+    """No program of a system has an operation that talks to the host; figures: operations looked at."""
     looked_at = {}
-    for name, (function, arguments) in export.programs(system).items():
-        program = jax.make_jaxpr(function)(*arguments)
+    for name, (function, arguments) in programs.items():
+        flat, shapes = export._flat_program(function, arguments)  # traced once for all promises
+        program = flat.trace(*shapes).jaxpr
         operations = list(_operations(program.jaxpr))
         found = sorted({name for name in operations if any(word in name for word in HOST)})
         assert not found, f"{name} calls the host: {', '.join(found)}"
@@ -53,7 +58,9 @@ def traces_once(system: System, start=None) -> dict[str, int]:
     state = (start or jax.jit(first_state(system)))(jax.random.split(jax.random.key(0), 1))
     traces = {}
     for stage in system.schedule:
-        chunk = jax.jit(_counted(make_chunk(system, stage), stage.name, traces))
+        chunk = jax.jit(
+            _counted(driver.alone(make_chunk(system, stage)), stage.name, traces), donate_argnums=0
+        )
         for index in jax.device_put(list(jnp.arange(min(stage.chunks, REPEATS)))):
             with jax.transfer_guard("disallow"):
                 state, _ = chunk(state, index)
@@ -61,21 +68,20 @@ def traces_once(system: System, start=None) -> dict[str, int]:
     return traces
 
 
-def _counted(chunk, name: str, traces: dict[str, int]):
-    lanes = jax.vmap(chunk, in_axes=(0, None))
-
+def _counted(lane, name: str, traces: dict[str, int]):
+    @functools.wraps(lane)  # under the name that a run compiles it by, so that it is compiled once for both
     def counted(state, index):
         traces[name] = traces.get(name, 0) + 1
-        return lanes(state, index)
+        return lane(state, index)
 
     return counted
 
 
-def exports(system: System) -> dict[str, int]:
+def exports(system: System, programs: Programs) -> dict[str, int]:
     """Every program lowers for tpu, cuda and cpu; what is reloaded on this CPU computes the same bits."""
     state = jax.tree.map(lambda x: x[0], jax.jit(first_state(system))(jax.random.split(jax.random.key(3), 1)))
     sizes = {platform: 0 for platform in export.PLATFORMS}
-    for name, (function, shapes) in export.programs(system).items():
+    for name, (function, shapes) in programs.items():
         for platform in export.PLATFORMS:
             made = export.export(name, function, shapes, platform)
             sizes[platform] += len(made.data)
@@ -93,8 +99,9 @@ def _like(values, shapes):
 
 
 def _check_reloaded(name, function, arguments, data: bytes) -> None:
-    wanted = _words(jax.jit(function)(*arguments))
-    got = export.load(data)(*_words(arguments))
+    words = _words(arguments)
+    wanted = export._flat_program(function, arguments)[0](*words)
+    got = export.load(data)(*words)
     assert len(got) == len(wanted)
     for a, b in zip(got, wanted, strict=True):
         assert np.array_equal(np.asarray(a), np.asarray(b), equal_nan=a.dtype.kind == "f"), f"{name} differs"

@@ -15,8 +15,14 @@ KILLS = int(os.environ.get("IMAGINAX_KILLS", 1))  # of each system
 SLOW = pytest.mark.slow
 
 
-def test_1_programs_call_no_host(system, figures):
-    figures("1 no call of the host", programs.never_calls_the_host(system))
+def test_1_programs_call_no_host(compiled_programs, figures):
+    figures("1 no call of the host", programs.never_calls_the_host(compiled_programs))
+
+
+@SLOW
+def test_5_programs_export(system, compiled_programs, figures):
+    pytest.importorskip("flatbuffers")
+    figures("5 exported bytes", programs.exports(system, compiled_programs))
 
 
 def test_1_programs_are_traced_once(system, figures):
@@ -44,12 +50,6 @@ def _fresh_learner(system):
 @SLOW
 def test_4_devices_and_processes_compute_the_same_gradients(entry, tmp_path, figures):
     figures("4 relative difference", parallel.keeps_gradients(entry, tmp_path))
-
-
-@SLOW
-def test_5_programs_export(system, figures):
-    pytest.importorskip("flatbuffers")
-    figures("5 exported bytes", programs.exports(system))
 
 
 @SLOW

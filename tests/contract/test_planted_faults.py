@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from imaginax import registry
-from imaginax.runtime import checkpoint
+from imaginax.runtime import checkpoint, export
 from imaginax.runtime.run import Saving, train
 from tests.contract import configs, faults, learning, papers, parallel, processes, programs
 
@@ -27,6 +27,11 @@ def registered(monkeypatch):
 def make(name):
     entry = faults.entries()[name]
     return entry.make(entry.preset("tiny", None))
+
+
+def with_programs(name):
+    system = make(name)
+    return system, export.programs(system)
 
 
 def go(name, logdir):
@@ -49,16 +54,16 @@ def whole(tmp_path_factory):
 
 
 def test_a_leaked_callback_is_found():
-    assert programs.never_calls_the_host(make("toy"))["train_learn"] > 50
+    assert programs.never_calls_the_host(export.programs(make("toy")))["train_learn"] > 50
     with pytest.raises(AssertionError, match="train_learn calls the host: debug_callback"):
-        programs.never_calls_the_host(make("toy_leaky"))
+        programs.never_calls_the_host(export.programs(make("toy_leaky")))
 
 
 def test_a_leaked_callback_cannot_be_exported():
     pytest.importorskip("flatbuffers")
-    assert set(programs.exports(make("toy"))) == {"tpu", "cuda", "cpu"}
+    assert set(programs.exports(*with_programs("toy"))) == {"tpu", "cuda", "cpu"}
     with pytest.raises(Exception, match="calls the host"):
-        programs.exports(make("toy_leaky"))
+        programs.exports(*with_programs("toy_leaky"))
 
 
 def test_a_second_trace_is_found():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from imaginax.data.replay import Ring, item_replay, ring_replay
 from imaginax.types import ConfigError
@@ -26,11 +27,9 @@ def test_keeps_the_newest_items_like_a_deque(num_envs, rows, adds):
         kept.extend(numbers.tolist())
     items, count = replay.data(state)
     assert int(count) == len(kept)
-    assert sorted(np.asarray(items["n"])[: int(count)].tolist()) == sorted(kept)
     filled = np.asarray(items["n"])[: int(count)]
     np.testing.assert_array_equal(np.asarray(items["x"])[: int(count), 1], -1.0 * filled)
-    if adds * num_envs <= capacity:
-        assert filled.tolist() == list(kept)  # in the order in which they came
+    assert filled.tolist() == list(kept)  # the oldest first
 
 
 def test_adds_within_a_compiled_scan():
@@ -69,3 +68,15 @@ def test_a_longer_replay_goes_on_with_what_a_shorter_one_held(make, num_envs, ro
         else:
             held = np.sort(np.asarray(found[0])[: int(found[1])]).reshape(-1, num_envs)
         np.testing.assert_array_equal(held, np.arange(num_envs) + 10.0 * np.asarray(kept)[:, None])
+
+
+@pytest.mark.parametrize("adds", [2, 4, 7])
+def test_a_minibatch_is_uniform_over_what_is_kept(adds):
+    replay = item_replay(jnp.zeros(()), 8, 2, batch=8)
+    state = replay.init()
+    for step in range(adds):
+        state = replay.add(state, jnp.arange(2.0) + 2 * step)
+    drawn = jax.vmap(lambda key: replay.sample(state, key))(jax.random.split(jax.random.key(0), 1000))
+    values, counts = np.unique(drawn, return_counts=True)
+    np.testing.assert_array_equal(values, np.arange(max(0, 2 * adds - 8), 2 * adds))
+    assert stats.chisquare(counts).pvalue > 1e-3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imaginax.data.replay import ring_replay
-from imaginax.data.sequences import sample_sequences
+from imaginax.data.sequences import sample_sequences, sequence_replay
 from imaginax.types import Trajectory
 
 PLACES, CAPACITY = 3, 10
@@ -48,3 +48,18 @@ def test_stretches_are_consecutive_of_one_place_and_uniform(drawn, steps):
     assert set(place) == {0.0, 1.0, 2.0}
     np.testing.assert_array_equal(found.first, observation % 100 % 4 == 0)
     np.testing.assert_array_equal(found.action[..., 0], observation)
+
+
+def test_sequences_with_stored_beliefs_have_one_step_more():
+    """Its belief is where the filter goes on; the belief of every step is that of its observation."""
+    with_belief = lambda step: item(step)._replace(belief={"h": item(step).action + 0.5})  # noqa: E731
+    for make, steps in ((item, 4), (with_belief, 5)):
+        example = jax.tree.map(lambda x: x[0], make(0))
+        replay = sequence_replay(example, CAPACITY, PLACES, batch=50, sequence=4)
+        state = replay.init()
+        for step in range(13):
+            state = replay.add(state, make(step))
+        found = replay.sample(state, jax.random.key(0))
+        assert found.observation.shape == (50, steps)
+        np.testing.assert_array_equal(np.diff(found.observation, axis=1), 1)
+    np.testing.assert_array_equal(found.belief["h"][..., 0], found.observation + 0.5)

@@ -6,6 +6,7 @@ import importlib.util
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from imaginax import envs
@@ -36,7 +37,7 @@ def test_a_task_steps_as_playground_does():
         action = jnp.array([0.3 * number])
         state, timestep = step(state, action, jax.random.key(0))
         expected = their_step(expected, action)
-        assert timestep.observation == pytest.approx(expected.obs, rel=1e-4, abs=1e-5)
+        np.testing.assert_allclose(timestep.observation, expected.obs, rtol=1e-4, atol=1e-5)
         assert timestep.reward == pytest.approx(float(expected.reward), rel=1e-4)
     assert step._cache_size() == 1 and timestep.truncated
     assert env.render(state).shape == (128, 128, 3)

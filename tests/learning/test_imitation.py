@@ -11,7 +11,8 @@ from imaginax import envs
 from imaginax.data.go_games import Positions
 from imaginax.learning import imitation
 from imaginax.learning.config import OptimiserConfig
-from imaginax.learning.policy_value import init_learner, make_update
+from imaginax.learning.learner import init_learner
+from imaginax.learning.policy_value import make_optimiser, make_update
 from imaginax.networks.residual import Network
 
 CELLS = 9
@@ -65,12 +66,13 @@ def test_moves_and_outcomes_are_learned(game, records):
     step = imitation.make_step(make_update(network, config), game, batch_size=32)
     learn = jax.jit(lambda learner, keys: jax.lax.scan(lambda a, key: step(a, records, key), learner, keys))
     learner, _ = learn(
-        init_learner(network, config, jax.random.key(0)), jax.random.split(jax.random.key(1), STEPS)
+        init_learner(network.init(jax.random.key(0)), make_optimiser(config)),
+        jax.random.split(jax.random.key(1), STEPS),
     )
     measure = imitation.make_measure(network, game)
-    found = measure(learner.variables, records)
+    found = measure(learner.params, records)
     assert found.accuracy == 1.0 and found.squared_error < 0.01
-    wrong = measure(learner.variables, records._replace(outcome=-records.outcome))
+    wrong = measure(learner.params, records._replace(outcome=-records.outcome))
     assert wrong.accuracy == 1.0 and wrong.squared_error > 0.9  # (1 - -1)^2 / 4
 
 

@@ -87,7 +87,7 @@ def test_nothing_to_decode_and_nothing_to_learn():
     assert loss == 0 and metrics == {}
 
 
-def _judge(params, planes):
+def _network(params, planes):
     """A network whose answer depends on every square: logits name squares, so a turned board shows."""
     own = planes[..., 0].astype(jnp.float32).reshape(len(planes), 9)
     return params * own + jnp.arange(9.0) * 0, params * own @ jnp.arange(9.0) / 100
@@ -95,7 +95,7 @@ def _judge(params, planes):
 
 def test_guided_rules_add_what_the_network_thinks_of_the_next_position():
     env = privileged(make("tic_tac_toe"))
-    model, copies = guided_rules(env, lambda key: jnp.float32(2), _judge), vectorise(env, 3)
+    model, copies = guided_rules(env, lambda key: jnp.float32(2), _network), vectorise(env, 3)
     state, timestep = copies.init(jax.random.key(0))
     belief = model.encode(jnp.float32(2), timestep.observation, jax.random.key(1))
     predict, step = jax.jit(model.predict), jax.jit(copies.step)
@@ -105,7 +105,7 @@ def test_guided_rules_add_what_the_network_thinks_of_the_next_position():
         state, timestep = step(state, action, jax.random.key(3))
         np.testing.assert_array_equal(prediction.reward, timestep.reward)
         np.testing.assert_array_equal(prediction.discount, -timestep.discount)
-        logits, value = _judge(jnp.float32(2), jax.vmap(env.game.planes)(timestep.observation))
+        logits, value = _network(jnp.float32(2), jax.vmap(env.game.planes)(timestep.observation))
         np.testing.assert_allclose(prediction.value, value, rtol=1e-6)
         lowest = np.finfo(np.float32).min
         np.testing.assert_allclose(prediction.policy, jnp.where(timestep.legal, logits, lowest), rtol=1e-6)
@@ -115,10 +115,13 @@ def test_guided_rules_add_what_the_network_thinks_of_the_next_position():
     assert timestep.reward.tolist() == [0, 0, 1] and timestep.last.tolist() == [False, False, True]
 
 
-def test_a_turned_position_gets_its_answer_turned_back():
-    """The judge marks the mover's stones; under any symmetry its marks come back to where the stones are."""
+def test_the_answer_under_a_symmetry_is_mapped_back():
+    """The network marks the mover's stones; under any symmetry its marks come back to them."""
     env = privileged(make("tic_tac_toe"))
-    model, copies = guided_rules(env, lambda key: jnp.float32(1), _judge, turn=True), vectorise(env, 64)
+    model, copies = (
+        guided_rules(env, lambda key: jnp.float32(1), _network, random_symmetry=True),
+        vectorise(env, 64),
+    )
     state, timestep = copies.init(jax.random.key(0))
     for action in (0, 5):
         state, timestep = copies.step(state, jnp.full(64, action), jax.random.key(0))
@@ -130,4 +133,22 @@ def test_a_turned_position_gets_its_answer_turned_back():
 
 def test_rules_of_no_game_cannot_be_guided():
     with pytest.raises(ConfigError, match="diagnostic_chain is not a board game"):
-        guided_rules(make("diagnostic_chain"), lambda key: (), _judge)
+        guided_rules(make("diagnostic_chain"), lambda key: (), _network)
+
+
+def test_rules_of_one_player_are_guided_by_what_the_network_is_shown():
+    env = privileged(make("diagnostic_chain"))
+    model = guided_rules(
+        env,
+        lambda key: jnp.float32(3),
+        lambda params, seen: (params * seen[:, :2], seen[:, 0]),
+        inputs=lambda state: state.inner.position + jnp.arange(4.0),
+    )
+    _, timestep = vectorise(env, 2).init(jax.random.key(0))
+    belief = model.encode(jnp.float32(3), timestep.observation, jax.random.key(1))
+    np.testing.assert_array_equal(model.evaluate(jnp.float32(3), belief, jax.random.key(2)).value, [2.0, 2.0])
+    belief, predicted = model.predict(jnp.float32(3), belief, jnp.array([0, 1]), jax.random.key(3))
+    np.testing.assert_array_equal(belief.inner.position, [1, 3])
+    np.testing.assert_array_equal(predicted.value, [1.0, 3.0])
+    np.testing.assert_array_equal(predicted.policy, [[3.0, 6.0], [9.0, 12.0]])
+    np.testing.assert_array_equal(predicted.discount, [1.0, 1.0])

@@ -16,7 +16,7 @@ from imaginax.acting import resignation
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import alphago_zero
 from imaginax.systems.presets import alphago_zero as alphago_zero_presets
-from imaginax.types import ConfigError, Player, Thought
+from imaginax.types import ConfigError, Player, SearchSummary
 
 TINY = dataclasses.replace(
     alphago_zero_presets.TINY,
@@ -50,10 +50,10 @@ def test_the_gate_decides_who_plays(trained):
     champion, share = after.learner, float(output.metrics["gate_share"])
     promoted = share > needed
     assert promoted == (needed == 0.0), f"a share of {share} is no test"
-    wanted = champion.learner.variables if promoted else before.learner.best
+    wanted = champion.learner.params if promoted else before.learner.best
     jax.tree.map(np.testing.assert_array_equal, champion.best, wanted)
     assert int(champion.promotions) == int(promoted)
-    changed = jax.tree.map(lambda a, b: bool((a != b).any()), champion.learner.variables, before.learner.best)
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), champion.learner.params, before.learner.best)
     assert any(jax.tree.leaves(changed)) and int(champion.learner.updates) == 3
 
 
@@ -66,7 +66,7 @@ def test_the_best_network_plays_and_not_the_newest(trained):
     newest = system.params_of(state.learner._replace(learner=noise))
     _, same, extras_same = act(newest, state.carry, state.timestep, key)
     np.testing.assert_array_equal(action, same)
-    np.testing.assert_array_equal(extras["policy"], extras_same["policy"])
+    np.testing.assert_array_equal(extras.policy, extras_same.policy)
 
 
 def test_a_hopeless_game_is_given_up(trained, monkeypatch):
@@ -119,7 +119,7 @@ def test_published_settings_are_of_go():
 class Side(NamedTuple):
     """What a gate reads of a learner."""
 
-    variables: Array
+    params: Array
 
 
 def first_or_last() -> Player:
@@ -137,7 +137,7 @@ def first_or_last() -> Player:
         return (
             action,
             memory,
-            Thought(jnp.zeros(timestep.legal.shape), jnp.zeros(len(action)), action[:, None]),
+            SearchSummary(jnp.zeros(timestep.legal.shape), jnp.zeros(len(action)), action[:, None]),
         )
 
     return Player("first or last", lambda batch: (), move)

@@ -20,16 +20,16 @@ NEVER = -2.0  # a threshold below every value
 
 
 class Resignation(NamedTuple):
-    """What is known of N games under way, and of those played to their end before.
+    """Values seen in N games under way, and in the held-out games before them.
 
     Attributes:
-        plays_on: nobody resigns in this game.
-        mover: who made the last move.
-        lowest: the least value that either player saw in this game: the greater of its position's and its
-            best move's, [N, 2].
-        doubtful: of held-out games, the least value of a player who did not lose, [N, M]; 1 if none is there.
-        any: of the same games, the least value of either player; 1 if none is there.
-        count: held-out games that ended in each place.
+        plays_on: whether the game is held out: nobody resigns in it.
+        mover: player who made the last move.
+        lowest: minimum over the game's positions, for either player, of the greater of the position's and
+            its best move's value.
+        doubtful: minimum value of a player who did not lose, of the newest held-out games; 1 for no game.
+        any: minimum value of either player, of the same games; 1 for no game.
+        count: held-out games that ended in each environment.
     """
 
     plays_on: Bool[Array, "N"]
@@ -48,10 +48,10 @@ def start(config: ResignationConfig, games: int) -> Resignation:
 
 
 def forget(config: ResignationConfig, known: Resignation, another: Bool[Array, ""]) -> Resignation:
-    """As at the start once `another` network plays: what the last one expected says nothing of its values.
+    """Starts again once `another` network plays, whose values have nothing to do with those of the last.
 
-    A first network whose values are near 0 would else let the next one give up every game that it begins
-    with komi against it, and learn from nothing but such games. Games under way are not counted either.
+    Otherwise the threshold of a first network, whose values are near 0, would let the next one resign every
+    game with komi against it, and learn from nothing but such games. Games under way are not counted.
     """
     fresh = start(config, known.count.shape[0])
     return jax.tree.map(lambda new, old: jnp.where(another, new, old), fresh, known)
@@ -63,11 +63,11 @@ def threshold(config: ResignationConfig, known: Resignation) -> Float[Array, ""]
     A held-out game would have been given up at v if either player saw a value of v or less, and wrongly if
     that player did not lose. `NEVER` where too few games are known or every value is wrong too often.
     """
-    values = jnp.linspace(-1.0, config.highest, 100)
+    values = jnp.linspace(-1.0, config.max_threshold, 100)
     given_up = jnp.sum(known.any.ravel() <= values[:, None], axis=1)
     wrongly = jnp.sum(known.doubtful.ravel() <= values[:, None], axis=1)
     fine = (wrongly <= config.wrong * given_up) & (given_up > 0)
-    enough = jnp.minimum(known.count, config.memory).sum() >= config.least
+    enough = jnp.minimum(known.count, config.memory).sum() >= config.min_games
     return jnp.where(enough, jnp.max(jnp.where(fine, values, NEVER)), NEVER)
 
 

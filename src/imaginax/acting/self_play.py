@@ -1,93 +1,102 @@
-"""Moves in board games from a search: exploring in self-play, at full strength in a match."""
+"""Decisions from a tree search: exploring in self-play, at full strength in a match.
+
+Self-play has one player, or two who move in turn. The model is any that offers value and policy: the rules of
+a `privileged` environment, whose observation is its state, or a learned model that encodes observations.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
+from imaginax.data.self_play import SelfPlayExtras
 from imaginax.planners.mcts.config import SearchConfig
 from imaginax.planners.mcts.planner import make_tree_search, sample_by_visits
-from imaginax.types import Environment, Player, Thought, TimeStep, WorldModel
+from imaginax.types import Discrete, Environment, Player, SearchSummary, TimeStep, WorldModel
 
 
 class SelfPlayCarry(NamedTuple):
-    """What self-play remembers of N games.
+    """What self-play remembers of N environments.
 
     Attributes:
-        search: what the search keeps between moves.
-        ply: moves made in each game.
-        played: games that were played in each place before; -1 until the first begins.
-        opening: moves at the start of each game that are drawn at random.
+        search: carry of the tree search.
+        ply: actions so far in each episode.
+        episode: episodes that were played in each environment before; -1 until the first begins.
+        opening: random actions at the start of each episode.
     """
 
     search: PyTree
     ply: Int[Array, "N"]
-    played: Int[Array, "N"]
+    episode: Int[Array, "N"]
     opening: Int[Array, "N"]
 
 
 class SelfPlay(NamedTuple):
-    """How a system plays against itself.
+    """How a system plays against itself, or alone.
 
-    init: number of games -> carry
-    act:  (params, carry, time step of the `privileged` game [N], key) -> (carry, action [N], extras), with
-          the target `policy` [N, A], the `value` [N] of the search for the player to move, its estimates
-          `q` [N, A] of the moves and `played` (`SelfPlayCarry`) as extras
+    init: number of environments -> carry
+    act:  (params of the model, carry, time step [N], key) -> (carry, action [N], SelfPlayExtras)
     """
 
     init: Callable[[int], SelfPlayCarry]
-    act: Callable[..., tuple[SelfPlayCarry, Array, dict[str, Any]]]
+    act: Callable[..., tuple[SelfPlayCarry, Array, SelfPlayExtras]]
 
 
 def make_self_play(
     model: WorldModel, config: SearchConfig, env: Environment, *, sampled_plies: int, opening_plies: int = 0
 ) -> SelfPlay:
-    """Both sides move by a search with noise at its root.
+    """Every action comes from a search with noise at its root.
 
-    With PUCT the first `sampled_plies` moves of a game are drawn in proportion to visits (temperature 1) and
-    later ones are the most visited (Silver et al. 2017, Methods, "Self-play"); a Gumbel search draws its
-    moves itself (Danihelka et al. 2022). With `opening_plies` a game begins with 0 to so many moves, their
-    number and they themselves drawn uniformly; what is learned from their positions is what the search found.
+    With PUCT the first `sampled_plies` actions of an episode are sampled in proportion to visits (temperature
+    1) and later ones are the most visited (Silver et al. 2017, Methods, "Self-play"); a Gumbel search samples
+    its actions itself (Danihelka et al. 2022). With `opening_plies` an episode begins with 0 to so many
+    random actions, their number and they themselves uniform; the extras are those of the search there too.
+
+    Args:
+        model: model that is searched; it encodes what `env` shows.
+        config: how to search.
+        env: one environment that does not reset itself.
+        sampled_plies: actions of an episode that are sampled (puct).
+        opening_plies: maximum number of random actions at the start of an episode.
     """
-    search = make_tree_search(model, config, env)
+    assert isinstance(env.spec.action, Discrete), "a tree search has discrete actions"
+    search, num_actions = make_tree_search(model, config, env), env.spec.action.size
 
-    def init(games: int) -> SelfPlayCarry:
-        zeros = jnp.zeros(games, jnp.int32)
-        return SelfPlayCarry(search.init(games), zeros, zeros - 1, zeros)
+    def init(num_envs: int) -> SelfPlayCarry:
+        zeros = jnp.zeros(num_envs, jnp.int32)
+        return SelfPlayCarry(search.init(num_envs), zeros, zeros - 1, zeros)
 
     def act(params, carry: SelfPlayCarry, timestep: TimeStep, key: Array):
         key_encode, key_search, key_move, key_opening = jax.random.split(key, 4)
-        kept = search.reset(carry.search, timestep.first)
+        trees = search.reset(carry.search, timestep.first)
         ply = jnp.where(timestep.first, 0, carry.ply)
-        played = carry.played + timestep.first
+        episode = carry.episode + timestep.first
         belief = model.encode(params, timestep.observation, key_encode)
-        found, kept = search.run(params, belief, kept, key_search, timestep.legal, explore=True)
-        action = found.action
+        found, trees = search.run(params, belief, trees, key_search, timestep.legal, explore=True)
+        action, opening = found.action, carry.opening
         if config.policy == "puct":
             temperature = jnp.where(ply < sampled_plies, 1.0, 0.0)
             action = sample_by_visits(found.visits, temperature, key_move)
-        opening = carry.opening
         if opening_plies:
-            action, opening = _random_opening(timestep, action, ply, opening, opening_plies, key_opening)
-        extras = {"policy": found.policy, "value": found.value, "q": found.q, "played": played}
-        return SelfPlayCarry(search.advance(kept, action), ply + 1, played, opening), action, extras
+            key_length, key_any = jax.random.split(key_opening)
+            lengths = jax.random.randint(key_length, opening.shape, 0, opening_plies + 1)
+            opening = jnp.where(timestep.first, lengths, opening)
+            anything = sample_by_visits(_legal(timestep, num_actions), 1.0, key_any)
+            action = jnp.where(ply < opening, anything, action)
+        extras = SelfPlayExtras(found.policy, found.value, found.q, episode)
+        return SelfPlayCarry(search.advance(trees, action), ply + 1, episode, opening), action, extras
 
     return SelfPlay(init, act)
 
 
-def _random_opening(
-    timestep: TimeStep, action: Array, ply: Array, opening: Array, most: int, key: Array
-) -> tuple[Array, Array]:
-    """The moves, random ones where a game is still in its opening; and how long its opening is."""
-    key_length, key_move = jax.random.split(key)
-    lengths = jax.random.randint(key_length, opening.shape, 0, most + 1)
-    opening = jnp.where(timestep.first, lengths, opening)
-    anything = sample_by_visits(jnp.asarray(timestep.legal), 1.0, key_move)
-    return jnp.where(ply < opening, anything, action), opening
+def _legal(timestep: TimeStep, num_actions: int) -> Bool[Array, "N A"]:
+    if timestep.legal is None:
+        return jnp.ones((*timestep.first.shape, num_actions), bool)
+    return jnp.asarray(timestep.legal)
 
 
 def make_player(
@@ -101,11 +110,11 @@ def make_player(
     """A side that makes the move its search prefers, without noise; its params are the model's.
 
     Args:
-        name: of the player.
-        model: what is searched in.
-        config: how.
-        env: the `privileged` game.
-        simulations: a move, if not as in `config`.
+        name: name of the player.
+        model: model that is searched.
+        config: how to search.
+        env: one `privileged` game.
+        simulations: simulations for one move, if not as in `config`.
     """
     if simulations is not None:
         config = config.with_simulations(simulations)
@@ -116,6 +125,6 @@ def make_player(
         memory = search.reset(memory, timestep.first)
         belief = model.encode(params, timestep.observation, key_encode)
         found, memory = search.run(params, belief, memory, key_search, timestep.legal, explore=False)
-        return found.action, memory, Thought(found.policy, found.value, found.line)
+        return found.action, memory, SearchSummary(found.policy, found.value, found.line)
 
     return Player(name, search.init, move, search.advance)

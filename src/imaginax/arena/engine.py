@@ -1,4 +1,4 @@
-"""One game, and one player who thinks about it: what protocols and people talk to.
+"""A game engine: one game and one player of it, what protocols and people talk to.
 
 The rules and the player are compiled once, for a batch of one game. Moves can be taken back.
 """
@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
-from imaginax.arena.thought import Decision, Limit, Mind
+from imaginax.arena.time_control import MoveChoice, SearchLimit, TimedPlayer
 from imaginax.envs.games import pgx_games
 from imaginax.envs.wrappers import privileged, vectorise
 from imaginax.types import ConfigError, Discrete, Environment, State, TimeStep
 
-__all__ = ["Decision", "Engine", "Limit", "Mind"]
+__all__ = ["MoveChoice", "Engine", "SearchLimit", "TimedPlayer"]
 
 
 class _Ply(NamedTuple):
@@ -34,23 +34,23 @@ class Engine:
 
     Attributes:
         env: the game, as it was given.
-        mind: the player.
+        player: player of one side or both.
         actions: the moves since the position of the last `reset`.
     """
 
-    def __init__(self, env: Environment, mind: Mind):
+    def __init__(self, env: Environment, player: TimedPlayer):
         """Begins a game.
 
         Args:
             env: one game that does not reset itself, `privileged` or not.
-            mind: a player of it.
+            player: player of the game.
 
         Raises:
             ConfigError: if the environment is not a game of two players.
         """
         if env.game is None or not isinstance(env.spec.action, Discrete):
             raise ConfigError(f"env must be a board game, got {env.spec.name}")
-        self.env, self.mind = env, mind
+        self.env, self.player = env, player
         single = vectorise(privileged(env), 1)
         self._step = jax.jit(single.step)
         self._first = _Ply(*jax.jit(single.init)(jax.random.key(0)))
@@ -97,7 +97,7 @@ class Engine:
     def reset(self, state: State | None = None) -> None:
         """Begins a new game, from a position if one is given (one state of the environment)."""
         self.actions, self._plies = [], [self._first if state is None else _moment(state, self._first)]
-        self.mind.forget()
+        self.player.forget()
 
     def play(self, action: int) -> None:
         """Makes a move for the player to move.
@@ -111,7 +111,7 @@ class Engine:
         batch = jnp.asarray([action], jnp.int32)
         self._plies.append(_Ply(*self._step(self._plies[-1].state, batch, self._key)))
         self.actions.append(action)
-        self.mind.observe(action)
+        self.player.observe(action)
 
     def undo(self, count: int = 1) -> None:
         """Takes moves back; the player forgets what it remembered.
@@ -123,7 +123,7 @@ class Engine:
             raise ValueError("no move to take back")
         if count > 0:
             del self.actions[-count:], self._plies[-count:]
-            self.mind.forget()
+            self.player.forget()
 
     def go_to(self, actions: Sequence[int]) -> None:
         """Brings the game to where `actions` lead from its first position, by as few moves as possible.
@@ -151,21 +151,21 @@ class Engine:
 
     def think(
         self,
-        limit: Limit = Limit(),  # noqa: B008
+        limit: SearchLimit = SearchLimit(),  # noqa: B008
         *,
         legal: Bool[np.ndarray, "A"] | None = None,
         temperature: float = 0.0,
         stop: Event | None = None,
-        report: Callable[[Decision], None] | None = None,
-    ) -> Decision:
+        report: Callable[[MoveChoice], None] | None = None,
+    ) -> MoveChoice:
         """Asks the player for a move, without making it.
 
         Args:
-            limit: of its thought.
+            limit: time or simulations.
             legal: the moves to choose from; default: the legal ones.
             temperature: 0 for the player's own choice; above it a move is drawn in proportion to
                 policy ** (1 / temperature).
-            stop: ends an endless thought.
+            stop: ends an endless search.
             report: is told of every search.
 
         Raises:
@@ -174,15 +174,15 @@ class Engine:
         legal = self.legal if legal is None else legal
         if self.over or not legal.any():
             raise ValueError("no move to choose: the game is over")
-        decision = self.mind.think(self._plies[-1].timestep, legal, limit, stop=stop, report=report)
+        choice = self.player.think(self._plies[-1].timestep, legal, limit, stop=stop, report=report)
         if temperature > 0:
-            decision = decision._replace(action=self.mind.draw(decision.policy, temperature))
-        return decision
+            choice = choice._replace(action=self.player.draw(choice.policy, temperature))
+        return choice
 
     def prepare(self, seconds: float | None = None) -> None:
         """Compiles what a game needs, with moves of so many seconds or of the player's own size."""
         timestep = self._first.timestep
-        self.mind.prepare(timestep, seconds)
+        self.player.prepare(timestep, seconds)
         action = jnp.argmax(jnp.asarray(timestep.legal), axis=-1).astype(jnp.int32)
         jax.block_until_ready(self._step(self._first.state, action, self._key))
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from imaginax.arena.batches import select
 from imaginax.arena.openings import book, deal, pairs
 from imaginax.envs.wrappers import privileged, strip_weak_types, vectorise
-from imaginax.types import ConfigError, Discrete, Environment, Params, Player, PyTree, State, TimeStep
+from imaginax.types import ConfigError, Discrete, Environment, Params, Player, State, TimeStep
 
 
 class MatchResult(NamedTuple):

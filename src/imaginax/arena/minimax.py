@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from imaginax.arena.batches import legal_of
 from imaginax.envs.wrappers import strip_weak_types
-from imaginax.types import Environment, Player, State, Thought, TimeStep
+from imaginax.types import Environment, Player, SearchSummary, State, TimeStep
 
 MAX_DEPTH = 10
 _LOWEST = 1 - 0.01 * MAX_DEPTH  # what the slowest win within reach is worth
@@ -56,7 +56,7 @@ def make_minimax(env: Environment, depth: int, evaluate: Evaluate | None = None,
         del params
         action, value = search(env, depth, evaluate, timestep.observation, legal_of(timestep), key)
         policy = jax.nn.one_hot(action, env.spec.action.size)  # type: ignore[union-attr]
-        return action, memory, Thought(policy, value, action[:, None])
+        return action, memory, SearchSummary(policy, value, action[:, None])
 
     return Player(name or f"minimax:{depth}", lambda batch: (), move)
 

@@ -18,14 +18,14 @@ from jaxtyping import Array, Bool, Int
 from imaginax.arena.replay import replay
 from imaginax.types import ConfigError, Environment
 
-MOST = (
+MAXIMUM = (
     1024  # openings kept after every ply, of twice as many moves looked at; where there are more, any of them
 )
 _BATCH = 256  # positions looked at side by side
 
 
 def book(env: Environment, plies: int) -> Int[np.ndarray, "P T"]:
-    """Moves to different positions in which the game goes on: all there are, or `MOST` of them.
+    """Moves to different positions in which the game goes on: all there are, or `MAXIMUM` of them.
 
     Positions are the same if a network sees them alike. Without plies there is one, the initial position.
     It runs where it is called, also while a program that calls it is traced.
@@ -75,11 +75,11 @@ def _book(env: Environment, planes: Callable | None, plies: int) -> Int[np.ndarr
         _, legal, _ = _looked_at(look, moves)
         for ply in range(plies):
             position, action = np.nonzero(legal)
-            drawn = np.sort(rng.permutation(len(position))[: 2 * MOST])
+            drawn = np.sort(rng.permutation(len(position))[: 2 * MAXIMUM])
             moves = moves[position[drawn]]
             moves[:, ply] = action[drawn]
             moves, legal = _different(moves, *_looked_at(look, moves))
-            kept = np.sort(rng.permutation(len(moves))[:MOST])
+            kept = np.sort(rng.permutation(len(moves))[:MAXIMUM])
             moves, legal = moves[kept], legal[kept]
             if not len(moves):
                 raise ConfigError(

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from imaginax.arena.batches import draw, legal_of, shares
-from imaginax.types import ConfigError, Environment, Player, Thought, TimeStep
+from imaginax.types import ConfigError, Environment, Player, SearchSummary, TimeStep
 
 FORMS = "random, greedy, minimax:D, minimax:D:plain, mcts:N, mcts:N:C, perfect"
 _EVALUATED = ("connect_four",)  # games whose minimax judges positions at the horizon
@@ -55,7 +55,7 @@ def _random(text: str, options: list[str], env: Environment) -> Player:
         del params
         legal = legal_of(timestep)
         action = draw(legal, key)
-        return action, memory, Thought(shares(legal), jnp.zeros(action.shape), action[:, None])
+        return action, memory, SearchSummary(shares(legal), jnp.zeros(action.shape), action[:, None])
 
     return Player(text, lambda batch: (), move)
 

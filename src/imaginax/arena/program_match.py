@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PyTree
 
 from imaginax.arena.go import board as goban
 from imaginax.arena.go import game as go_game
@@ -22,11 +22,11 @@ from imaginax.arena.go import scoring
 from imaginax.arena.go.board import BLACK, WHITE
 from imaginax.arena.match import MatchResult
 from imaginax.arena.openings import book, deal, pairs
-from imaginax.arena.programs import RESIGN, Program
+from imaginax.arena.programs import RESIGN, GameProgram
 from imaginax.envs.games import names
 from imaginax.envs.games.notation import format_move, parse_move
 from imaginax.envs.wrappers import privileged, vectorise
-from imaginax.types import ConfigError, Environment, Params, Player, PyTree, State, TimeStep
+from imaginax.types import ConfigError, Environment, Params, Player, State, TimeStep
 
 
 class ProgramMatch(NamedTuple):
@@ -63,7 +63,7 @@ class _Half:
         self,
         rules: _Rules,
         memory: PyTree,
-        programs: Sequence[Program],
+        programs: Sequence[GameProgram],
         seed: int,
         sign: int,
         key: Array,
@@ -142,20 +142,24 @@ class _Half:
 
 def _settled(name: str, moves: Sequence[str]) -> int | None:
     """Who won a game of Go that two passes ended, for Black: 1 or -1; None for any other game."""
-    title = names.parse(name) if names.is_game(name) else None
-    if title is None or title.kind != "go" or [move.lower() for move in moves[-2:]] != ["pass", "pass"]:
+    game_name = names.parse(name) if names.is_game(name) else None
+    if (
+        game_name is None
+        or game_name.kind != "go"
+        or [move.lower() for move in moves[-2:]] != ["pass", "pass"]
+    ):
         return None
-    game = go_game.begin(title.size)
+    game = go_game.begin(game_name.size)
     for number, move in enumerate(moves):
-        game = go_game.play(game, (BLACK, WHITE)[number % 2], goban.point_of(title.size, move))
-    return int(np.sign(scoring.settle(title.size, game.board.cells).lead - title.komi))
+        game = go_game.play(game, (BLACK, WHITE)[number % 2], goban.point_of(game_name.size, move))
+    return int(np.sign(scoring.settle(game_name.size, game.board.cells).lead - game_name.komi))
 
 
 def play_program(
     env: Environment,
     player: Player,
     params: Params,
-    program: Callable[[], Program],
+    program: Callable[[], GameProgram],
     key: Array,
     *,
     games: int,
@@ -205,7 +209,7 @@ def _round(
     rules: _Rules,
     player: Player,
     params: Params,
-    programs: Sequence[Program],
+    programs: Sequence[GameProgram],
     pool: ThreadPoolExecutor,
     key: Array,
     openings: Int[np.ndarray, "N T"],

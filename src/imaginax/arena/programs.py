@@ -25,13 +25,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from imaginax.arena.processes import LineProcess, ProgramError, ProgramMissing, locate
-from imaginax.envs.games.names import Title, parse
+from imaginax.envs.games.names import GameName, parse
 from imaginax.types import ConfigError, Environment
 
 __all__ = [
     "RESIGN",
     "GtpProgram",
-    "Program",
+    "GameProgram",
     "ProgramError",
     "ProgramMissing",
     "UciProgram",
@@ -46,7 +46,7 @@ _LIMITS = {"nodes": (1, 10**9), "skill": (-20, 20), "elo": (500, 2850)}
 
 
 @runtime_checkable
-class Program(Protocol):
+class GameProgram(Protocol):
     """What a match needs of a program; one process plays one game at a time."""
 
     def new_game(self, seed: int) -> None:
@@ -238,7 +238,7 @@ class UciProgram:
 _OPTION = re.compile(r"option name (.+?) type ")
 
 
-def make_program(text: str, env: Environment, *, timeout: float = 60.0) -> Callable[[], Program]:
+def make_program(text: str, env: Environment, *, timeout: float = 60.0) -> Callable[[], GameProgram]:
     """What starts one process of the program that `text` names, set up for the game `env`.
 
     Args:
@@ -251,15 +251,15 @@ def make_program(text: str, env: Environment, *, timeout: float = 60.0) -> Calla
         ProgramMissing: if it is not installed.
     """
     name, *options = text.split(":")
-    title = parse(env.spec.name)
-    if name in _GTP and title.kind == _GTP[name].kind and len(options) == 1:
-        return _gtp(text, _GTP[name], title, options[0], timeout)
+    game_name = parse(env.spec.name)
+    if name in _GTP and game_name.kind == _GTP[name].kind and len(options) == 1:
+        return _gtp(text, _GTP[name], game_name, options[0], timeout)
     plays = {"stockfish": ("chess",), "fairy-stockfish": tuple(_VARIANTS)}
-    if title.kind not in plays.get(name, ()):
+    if game_name.kind not in plays.get(name, ()):
         raise ConfigError(f"program {text!r} does not play {env.spec.name}; known: {FORMS}")
     go, settings = _uci_settings(text, options)
     if name == "fairy-stockfish":
-        settings["UCI_Variant"] = _VARIANTS[title.kind]
+        settings["UCI_Variant"] = _VARIANTS[game_name.kind]
     locate(name)
     return lambda: UciProgram(name, go=go, options=settings, timeout=timeout)
 
@@ -281,14 +281,16 @@ _GTP = {
 }
 
 
-def _gtp(text: str, form: _GtpForm, title: Title, level: str, timeout: float) -> Callable[[], Program]:
+def _gtp(
+    text: str, form: _GtpForm, game_name: GameName, level: str, timeout: float
+) -> Callable[[], GameProgram]:
     number = _number(text, "level", level, 1, form.levels)
     locate(form.executable)
     return lambda: GtpProgram(
         form.executable,
         [*form.arguments, "--level", str(number)],
-        size=title.size or 8,
-        komi=title.komi,
+        size=game_name.size or 8,
+        komi=game_name.komi,
         passes=form.passes,
         timeout=timeout,
     )

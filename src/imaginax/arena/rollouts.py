@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from imaginax.arena.batches import legal_of
 from imaginax.envs.wrappers import strip_weak_types
-from imaginax.types import Environment, Game, Player, State, Thought, TimeStep
+from imaginax.types import Environment, Game, Player, SearchSummary, State, TimeStep
 
 _NEVER = jnp.finfo(jnp.float32).min
 
@@ -60,7 +60,7 @@ def make_rollout_mcts(env: Environment, simulations: int, *, c: float = 1.0, nam
         # Among equally visited moves the one of higher value, and chance among the rest.
         rank = found.visit_counts + 0.25 * found.qvalues + 1e-3 * jax.random.uniform(key_tie, legal.shape)
         action = jnp.where(legal, rank, -jnp.inf).argmax(axis=-1).astype(jnp.int32)
-        return action, memory, Thought(found.visit_counts / simulations, found.value, action[:, None])
+        return action, memory, SearchSummary(found.visit_counts / simulations, found.value, action[:, None])
 
     return Player(name or f"mcts:{simulations}", lambda batch: (), move)
 

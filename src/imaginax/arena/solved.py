@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from imaginax.arena.batches import draw, legal_of, shares
-from imaginax.types import ConfigError, Environment, Player, Thought, TimeStep
+from imaginax.types import ConfigError, Environment, Player, SearchSummary, TimeStep
 
 _CELLS = 9
 _POWERS = 3 ** np.arange(_CELLS)
@@ -32,7 +32,7 @@ def make_perfect(env: Environment) -> Player:
         q = values_of_moves(values, planes, legal_of(timestep))
         best = q >= q.max(axis=-1, keepdims=True)
         action = draw(best, key)
-        return action, memory, Thought(shares(best), q.max(-1), action[:, None])
+        return action, memory, SearchSummary(shares(best), q.max(-1), action[:, None])
 
     return Player("perfect", lambda batch: (), move)
 

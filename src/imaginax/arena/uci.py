@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Bool
 
 import imaginax
-from imaginax.arena.engine import Decision, Engine
+from imaginax.arena.engine import Engine, MoveChoice
 from imaginax.arena.uci_go import UciError, centipawns, limit_of, settings_of, whole
 from imaginax.arena.uci_search import BackgroundSearch
 from imaginax.envs.games import names, notation, pgx_games, text
@@ -153,7 +153,7 @@ class Uci:
         cut = words.index("value") if "value" in words else len(words)
         name, value = " ".join(words[1:cut]).lower(), " ".join(words[cut + 1 :])
         if name == "simulations" and self._simulations is not None:
-            self.engine.mind.set_simulations(whole(value, 1, max(self._simulations, 4096)))
+            self.engine.player.set_simulations(whole(value, 1, max(self._simulations, 4096)))
         elif name == "temperature":  # in hundredths, since the protocol has no fractions
             self._temperature = whole(value, 0, 1000) / 100
         elif name in ("threads", "hash"):  # the device decides
@@ -217,7 +217,7 @@ class Uci:
         if np.asarray(state.legal_action_mask).any():
             self.engine.reset(state)
 
-    # ------------------------------------------------------------ thought
+    # ------------------------------------------------------------ search
 
     def _go(self, words: list[str]) -> None:
         self._idle()
@@ -233,7 +233,7 @@ class Uci:
             ),
             limit_of(settings, black=self.engine.mover == 1),
             report=self._report,
-            answer=lambda decision: self._answer(decision, legal),
+            answer=lambda choice: self._answer(choice, legal),
         )
 
     def _among(self, moves: list[str]) -> Bool[np.ndarray, "A"]:
@@ -245,21 +245,21 @@ class Uci:
                 chosen[notation.parse_move(self.engine.name, position, move)] = True
         return legal & chosen if (legal & chosen).any() else legal
 
-    def _report(self, decision: Decision) -> None:
-        line = decision.line[:_LONGEST_LINE]
+    def _report(self, choice: MoveChoice) -> None:
+        line = choice.line[:_LONGEST_LINE]
         positions = self.engine.positions_along(line)
         pairs = zip(line, positions, strict=False)
         moves = [notation.format_move(self.engine.name, position, action) for action, position in pairs]
-        speed = int(decision.simulations / max(decision.seconds, 1e-6))
+        speed = int(choice.simulations / max(choice.seconds, 1e-6))
         self._say(
-            f"info depth {max(len(moves), 1)} nodes {decision.simulations} nps {speed}"
-            f" time {int(1000 * decision.seconds)} score cp {centipawns(decision.value)} pv {' '.join(moves)}"
+            f"info depth {max(len(moves), 1)} nodes {choice.simulations} nps {speed}"
+            f" time {int(1000 * choice.seconds)} score cp {centipawns(choice.value)} pv {' '.join(moves)}"
         )
 
-    def _answer(self, decision: Decision | None, legal: Bool[np.ndarray, "A"]) -> None:
-        if decision is None:
+    def _answer(self, choice: MoveChoice | None, legal: Bool[np.ndarray, "A"]) -> None:
+        if choice is None:
             self._error(UciError("the search failed; any legal move follows"))
-        action = int(legal.argmax()) if decision is None else decision.action
+        action = int(legal.argmax()) if choice is None else choice.action
         move = notation.format_move(self.engine.name, self.engine.position, action)
         self._say(f"bestmove {move}")
 

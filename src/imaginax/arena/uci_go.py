@@ -6,7 +6,7 @@ import math
 import re
 
 from imaginax.arena import clock
-from imaginax.arena.engine import Limit
+from imaginax.arena.engine import SearchLimit
 
 _NUMBERS = ("wtime", "btime", "winc", "binc", "movestogo", "movetime", "nodes", "depth", "mate")
 _WORDS = ("infinite", "ponder")
@@ -45,22 +45,22 @@ def settings_of(words: list[str]) -> tuple[dict[str, int], list[str]]:
     return settings, moves
 
 
-def limit_of(settings: dict[str, int], *, black: bool) -> Limit:
+def limit_of(settings: dict[str, int], *, black: bool) -> SearchLimit:
     """How long to think; `black` says whose clock counts."""
     simulations = max(settings["nodes"], 1) if "nodes" in settings else None
     if "infinite" in settings or "ponder" in settings:
-        return Limit(simulations, endless=True)
+        return SearchLimit(simulations, endless=True)
     if "movetime" in settings:
-        return Limit(simulations, max(settings["movetime"], 0) / 1000)
+        return SearchLimit(simulations, max(settings["movetime"], 0) / 1000)
     side = "btime" if black else "wtime"
     if side not in settings:
-        return Limit(simulations)
+        return SearchLimit(simulations)
     increment = max(settings.get("binc" if black else "winc", 0), 0) / 1000
     left = max(settings[side], 0) / 1000
-    return Limit(simulations, clock.chess_seconds(left, increment, settings.get("movestogo")))
+    return SearchLimit(simulations, clock.chess_seconds(left, increment, settings.get("movestogo")))
 
 
-def whole(word: str, least: int, most: int, *, name: str = "value") -> int:
+def whole(word: str, minimum: int, maximum: int, *, name: str = "value") -> int:
     """A number from its word.
 
     Raises:
@@ -70,6 +70,6 @@ def whole(word: str, least: int, most: int, *, name: str = "value") -> int:
         value = int(word)
     except ValueError as error:
         raise UciError(f"{name} needs a whole number, got {word[:40]!r}") from error
-    if not least <= value <= most:
-        raise UciError(f"{name} must lie in [{least}, {most}], got {value}")
+    if not minimum <= value <= maximum:
+        raise UciError(f"{name} must lie in [{minimum}, {maximum}], got {value}")
     return value

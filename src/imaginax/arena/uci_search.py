@@ -1,4 +1,4 @@
-"""A thought in the background, which can be told to answer at once."""
+"""A search in the background, which can be told to answer at once."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from imaginax.arena.engine import Decision, Limit
+from imaginax.arena.engine import MoveChoice, SearchLimit
 
-Think = Callable[[Limit, threading.Event, Callable[[Decision], None]], Decision]
+Think = Callable[[SearchLimit, threading.Event, Callable[[MoveChoice], None]], MoveChoice]
 
 
 class BackgroundSearch:
-    """One thought; `answer` is called exactly once, with its decision (None if it failed)."""
+    """One search; `answer` is called exactly once, with its choice (None if it failed)."""
 
     def __init__(
         self,
         think: Think,
-        limit: Limit,
+        limit: SearchLimit,
         *,
-        report: Callable[[Decision], None],
-        answer: Callable[[Decision | None], None],
+        report: Callable[[MoveChoice], None],
+        answer: Callable[[MoveChoice | None], None],
     ):
-        """Begins to think.
+        """Starts the search.
 
         Args:
-            think: (limit, stop, report) -> decision.
-            limit: of the thought; an endless one is answered only once it is stopped.
-            report: is told of every decision before the answer.
-            answer: is told the last one.
+            think: (limit, stop, report) -> choice.
+            limit: time or simulations; an endless search answers only once it is stopped.
+            report: called with every choice before the answer.
+            answer: called with the last choice.
         """
         self._think, self._limit = think, limit
         self._report, self._answer = report, answer
         self._stop, self._first = threading.Event(), threading.Event()
         self._lock = threading.Lock()
-        self._best: Decision | None = None
+        self._best: MoveChoice | None = None
         self._answered = False
         self._thread = threading.Thread(target=self._run, name="search")
         self._thread.start()
@@ -68,12 +68,12 @@ class BackgroundSearch:
         self._say()
         self._first.set()
 
-    def _hear(self, decision: Decision) -> None:
+    def _hear(self, choice: MoveChoice) -> None:
         with self._lock:
             if self._answered:
                 return
-            self._best = decision
-            self._report(decision)
+            self._best = choice
+            self._report(choice)
         self._first.set()
 
     def _say(self) -> None:

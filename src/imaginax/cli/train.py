@@ -32,6 +32,13 @@ _EPILOG = """examples:
   imaginax train pets --processes 2               as two processes of this machine
 """
 
+_PRESETS = {  # what each is for
+    "laptop": "learns the task in minutes on two CPU cores",
+    "gpu": "under 25 minutes on one data-centre GPU",
+    "paper": "the published settings",
+    "tiny": "seconds, on a task whose best return is known: a check that all works",
+}
+
 
 def add(commands: Commands) -> None:
     """Describes the command; `--help` is its own, so that it can show a system's fields too."""
@@ -100,7 +107,8 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
     preset = options.preset or entry.presets[0]
     if options.help:
         print(f"\n{entry.name}: {entry.summary}")
-        print(f"presets: {', '.join(entry.presets)}; environments: {', '.join(entry.environments)}\n")
+        print(f"environments: {', '.join(entry.environments)}\npresets, the default first:")
+        print("\n".join(f"  {name:<8}{_PRESETS.get(name, '')}".rstrip() for name in entry.presets) + "\n")
         overrides = [*overrides, "--help"]
     config = configs.parse(entry, preset, options.env, overrides)
     from imaginax.runtime import distributed

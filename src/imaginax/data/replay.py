@@ -1,6 +1,7 @@
 """Replay on the device: flashbax behind the one small face of `types.Replay`.
 
-`item_replay` keeps single items, `ring_replay` what came in each of several places, in its order.
+`item_replay` keeps single items, `ring_replay` what came in each of several places, in its order; sequences
+are drawn from the latter by `data.sequences`, and by priority from `data.prioritised`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from jaxtyping import Array, Int, PyTree
 from imaginax.types import ConfigError, Replay
 
 
-def item_replay(example: PyTree, capacity: int, num_envs: int) -> Replay:
-    """The last `capacity` items in the order in which they came; `data` gives them all.
+def item_replay(example: PyTree, capacity: int, num_envs: int, *, batch: int = 1) -> Replay:
+    """The last `capacity` items; `data` gives all, the oldest first, `sample` a uniform minibatch.
 
     Args:
         example: one item, arrays or shapes, without a batch axis.
         capacity: items kept, a multiple of `num_envs`.
         num_envs: items that each `add` brings.
+        batch: items [B ...] that `sample` draws, with replacement.
 
     Raises:
         ConfigError: if `capacity` is not a positive multiple of `num_envs`.
@@ -31,16 +33,20 @@ def item_replay(example: PyTree, capacity: int, num_envs: int) -> Replay:
         raise ConfigError(
             f"replay capacity ({capacity}) must be a positive multiple of the environments ({num_envs})"
         )
-    buffer = flashbax.make_item_buffer(capacity, min_length=1, sample_batch_size=1, add_batches=True)
+    buffer = flashbax.make_item_buffer(capacity, min_length=1, sample_batch_size=batch, add_batches=True)
 
     def init() -> PyTree:
         return buffer.init(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), example))
 
     def data(state) -> tuple[PyTree, Array]:
-        items = jax.tree.map(lambda x: x[0], state.experience)
+        oldest = jnp.where(state.is_full, state.current_index, 0)
+        items = jax.tree.map(lambda x: jnp.roll(x[0], -oldest, axis=0), state.experience)
         return items, jnp.where(state.is_full, capacity, state.current_index)
 
-    return Replay(init, buffer.add, data, partial(_lengthen, capacity))
+    def sample(state, key: Array) -> PyTree:
+        return buffer.sample(state, key).experience
+
+    return Replay(init, buffer.add, data, sample, partial(_lengthen, capacity))
 
 
 class Ring(NamedTuple):
@@ -78,7 +84,7 @@ def ring_replay(example: PyTree, length: int, num_envs: int) -> Replay:
         start = jnp.where(state.is_full, state.current_index, 0)
         return Ring(state.experience, start, jnp.where(state.is_full, length, state.current_index))
 
-    return Replay(init, add, data, partial(_lengthen, length))
+    return Replay(init, add, data, lambda state, key: data(state), partial(_lengthen, length))
 
 
 def _lengthen(length: int, state: Any) -> Any:

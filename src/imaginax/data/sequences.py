@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
-from imaginax.data.replay import Ring
-from imaginax.types import Trajectory
+from imaginax.data.replay import Ring, ring_replay
+from imaginax.types import Replay, Trajectory
+
+
+def sequence_replay(example: Trajectory, length: int, num_envs: int, *, batch: int, sequence: int) -> Replay:
+    """The last `length` steps of each of `num_envs` environments; `sample` gives sequences [B T ...].
+
+    Args:
+        example: one step, arrays or shapes. With a belief in it, sequences have one step more: the loss of a
+            latent model goes on from the first step's belief and learns from the others.
+        length: L, steps kept of each environment.
+        num_envs: N, environments; every `add` brings a step of each.
+        batch: B, sequences that `sample` draws.
+        sequence: T, steps of each to learn from.
+    """
+    ring = ring_replay(example, length, num_envs)
+    steps = sequence + (example.belief is not None)
+
+    def sample(state: PyTree, key: Array) -> Trajectory:
+        return sample_sequences(ring.data(state), key, batch=batch, length=steps)
+
+    return ring._replace(sample=sample)
 
 
 def sample_sequences(ring: Ring, key: Array, *, batch: int, length: int) -> Trajectory:

@@ -34,10 +34,10 @@ class StickFigureConfig:
     """How the pictures look.
 
     Attributes:
-        height: of a frame in pixels.
-        width: of ONE view in pixels.
+        height: height of a frame in pixels.
+        width: width of one view in pixels.
         views: yaw and elevation of the cameras in degrees: 0, 0 is level, at the figure's right hand.
-        thickness: of a limb in metres.
+        thickness: thickness of a limb in metres.
         fps: frames a second of an animation, at most.
     """
 

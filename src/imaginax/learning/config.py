@@ -18,8 +18,8 @@ class EnsembleFitConfig:
     """How the model is trained.
 
     Attributes:
-        learning_rate: of Adam.
-        batch_size: rows of each member's bootstrap in a step.
+        learning_rate: learning rate of Adam.
+        batch_size: rows of each member's bootstrap in one step of Adam.
         epochs: passes over the bootstraps in each fit.
         holdout: fraction of rows never trained on, for the hold-out metrics; 0 as published.
     """
@@ -44,12 +44,12 @@ class OptimiserConfig:
     """How the network's weights are updated.
 
     Attributes:
-        kind: stochastic gradient descent with momentum, as published, or Adam.
+        kind: `sgd`, stochastic gradient descent with momentum, as published, or `adam`.
         rates: learning rates, each until the next boundary.
         boundaries: numbers of updates after which the next rate holds, one fewer than rates.
-        momentum: of `sgd`.
-        weight_decay: c, the weight of |theta|^2 in the loss.
-        value_weight: of the value's squared error in the loss.
+        momentum: momentum of `sgd`.
+        weight_decay: weight c of |theta|^2 in the loss.
+        value_weight: weight of the value's squared error in the loss.
     """
 
     kind: Literal["sgd", "adam"] = "sgd"

@@ -15,17 +15,17 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from imaginax.data.go_games import Positions
-from imaginax.data.self_play import Batch
-from imaginax.learning.policy_value import Learner
+from imaginax.data.self_play import PolicyValueBatch
+from imaginax.learning.learner import Learner
 from imaginax.networks.residual import Network
 from imaginax.types import Game, Metrics
 
 
-class Foresight(NamedTuple):
-    """How well a network foresees recorded games.
+class NetworkAccuracy(NamedTuple):
+    """How well a network predicts moves and outcomes of recorded games.
 
     Attributes:
-        accuracy: share of positions in which its favourite move is the one that was made.
+        accuracy: share of positions in which its most probable move is the one that was made.
         squared_error: mean of (z - v)^2 over 4, so that outcomes and values count as in [0, 1] (the
             figure's scale).
     """
@@ -34,21 +34,21 @@ class Foresight(NamedTuple):
     squared_error: float
 
 
-def batch_of(positions: Positions, game: Game) -> Batch:
+def batch_of(positions: Positions, game: Game) -> PolicyValueBatch:
     """Recorded positions [B] in the form that `learning.policy_value.make_update` learns from."""
     ones = jnp.ones(len(positions.move), jnp.float32)
-    return Batch(
-        planes=jax.vmap(game.unpack)(positions.planes),
+    return PolicyValueBatch(
+        observation=jax.vmap(game.unpack)(positions.planes),
         actions=jnp.asarray(positions.move, jnp.int32)[:, None],
         shares=ones[:, None],
-        outcome=jnp.asarray(positions.outcome, jnp.float32),
+        value=jnp.asarray(positions.outcome, jnp.float32),
         valid=ones,
-        decided=ones,
+        has_value=ones,
     )
 
 
 def make_step(
-    update: Callable[[Learner, Batch, Array], tuple[Learner, Metrics]], game: Game, batch_size: int
+    update: Callable[[Learner, PolicyValueBatch, Array], tuple[Learner, Metrics]], game: Game, batch_size: int
 ) -> Callable[[Learner, Positions, Array], tuple[Learner, Metrics]]:
     """An update from positions that are drawn uniformly.
 
@@ -72,31 +72,31 @@ def make_step(
 
 def make_measure(
     network: Network, game: Game, batch_size: int = 1024
-) -> Callable[[PyTree, Positions], Foresight]:
+) -> Callable[[PyTree, Positions], NetworkAccuracy]:
     """The measure of a network on positions; positions that do not fill a batch are left out.
 
     Args:
-        network: policy and value.
+        network: policy and value network.
         game: the game.
-        batch_size: positions that are looked at together.
+        batch_size: positions evaluated at once.
 
     Returns:
-        (variables, positions) -> foresight; compiled in the first call.
+        (variables, positions) -> accuracy; compiled in the first call.
     """
 
     @jax.jit
     def measured(variables: PyTree, positions: Positions) -> tuple[Float[Array, ""], Float[Array, ""]]:
         batch = batch_of(positions, game)
-        logits, value = network.apply(variables, batch.planes)
+        logits, value = network.apply(variables, batch.observation)
         hit = jnp.argmax(logits, axis=1) == batch.actions[:, 0]
-        return hit.mean(), ((batch.outcome - value) ** 2).mean() / 4
+        return hit.mean(), ((batch.value - value) ** 2).mean() / 4
 
-    def measure(variables: PyTree, positions: Positions) -> Foresight:
+    def measure(variables: PyTree, positions: Positions) -> NetworkAccuracy:
         size = min(batch_size, len(positions.move))
         starts = range(0, len(positions.move) - size + 1, size)
         found = [measured(variables, _rows(positions, slice(start, start + size))) for start in starts]
         accuracy, error = np.mean(jax.device_get(found), axis=0)
-        return Foresight(float(accuracy), float(error))
+        return NetworkAccuracy(float(accuracy), float(error))
 
     return measure
 

@@ -24,6 +24,8 @@ from imaginax.types import (
     Metrics,
     Params,
     Prediction,
+    State,
+    Symmetries,
     WorldModel,
 )
 
@@ -55,63 +57,84 @@ def rules(env: Environment) -> WorldModel:
 def guided_rules(
     env: Environment,
     init: Callable[[Array], Params],
-    judge: Callable[[Params, Array], tuple[Array, Array]],
+    apply: Callable[[Params, Array], tuple[Array, Array]],
     *,
-    turn: bool = False,
+    inputs: Callable[[State], Array] | None = None,
+    random_symmetry: bool = False,
 ) -> WorldModel:
-    """The rules of a board game, with values and policies of a network.
+    """The rules of an environment with discrete actions, with values and policies of a network.
 
-    Beliefs are compact states (`Game.compact`). An illegal action has the lowest finite logit after
-    `predict`; `evaluate` leaves the network's logits as they are.
+    Beliefs are states, those of a board game compact ones (`Game.compact`). An illegal action has the lowest
+    finite logit after `predict`; `evaluate` leaves the network's logits as they are.
 
     Args:
-        env: a single game that does not reset itself.
+        env: a single environment that does not reset itself; the model encodes what its `privileged` form
+            shows.
         init: key -> the network's parameters.
-        judge: (params, planes [B H W C]) -> (logits [B A], value [B] for the player to move).
-        turn: show the network each position under a symmetry of the board, drawn at random, and turn its
-            answer back (Silver et al. 2017, Methods, "Expand and evaluate").
+        apply: (params, network inputs [B, ...]) -> (logits [B A], value [B] for the player to move).
+        inputs: state -> network input; None for the planes of a board game.
+        random_symmetry: show the network each position under a symmetry of the board, drawn at random, and
+            map its answer back (Silver et al. 2017, Methods, "Expand and evaluate").
 
     Raises:
-        ConfigError: if `env` is not a board game.
+        ConfigError: if `env` is not a board game, and needs to be one for lack of `inputs` or for symmetries.
     """
-    if env.game is None:
+    game = env.game
+    if game is None and (inputs is None or random_symmetry):
         raise ConfigError(f"env {env.spec.name} is not a board game")
-    game, judge = env.game, jax.named_scope("network")(judge)
-
-    def look(params: Params, states: PyTree, key: Array) -> Evaluation:
-        planes = jax.named_scope("rules")(jax.vmap(game.planes))(states)
-        if not turn:
-            logits, value = judge(params, planes)
-            return Evaluation(value, logits)
-        maps = jax.random.randint(key, planes.shape[:1], 0, game.symmetries.actions.shape[0])
-        logits, value = judge(params, jax.vmap(game.symmetries.planes)(planes, maps))
-        return Evaluation(value, jnp.take_along_axis(logits, game.symmetries.actions[maps], axis=1))
+    see = inputs or game.planes  # pyright: ignore[reportOptionalMemberAccess]
+    look = _look(apply, see, game.symmetries if game and random_symmetry else None)
+    compact, expand = (game.compact, game.expand) if game else (_same, _same)
 
     def encode(params: Params, observation: PyTree, key: Array) -> Belief:
         del params, key
-        return jax.vmap(game.compact)(observation)
+        return jax.vmap(compact)(observation)
 
     def observe(params: Params, belief: Belief, action: Array, observation: PyTree, key: Array) -> Belief:
         del belief, action
         return encode(params, observation, key)
 
     def evaluate(params: Params, belief: Belief, key: Array) -> Evaluation:
-        return look(params, jax.vmap(game.expand)(belief), key)
+        return look(params, jax.vmap(expand)(belief), key)
 
     def predict(params: Params, belief: Belief, action: Array, key: Array) -> tuple[Belief, Prediction]:
         key_step, key_look = jax.random.split(key)
         keys = jax.random.split(key_step, action.shape[0])
         with jax.named_scope("rules"):
-            states, timestep = jax.vmap(env.step)(jax.vmap(game.expand)(belief), action, keys)
-        assert timestep.legal is not None, "board games say what is legal"
-        seen = look(params, states, key_look)
-        policy = jnp.where(timestep.legal, seen.policy, jnp.finfo(seen.policy.dtype).min)
+            states, timestep = jax.vmap(env.step)(jax.vmap(expand)(belief), action, keys)
+        value, policy = look(params, states, key_look)
+        if timestep.legal is not None:
+            policy = jnp.where(timestep.legal, policy, jnp.finfo(policy.dtype).min)
         sign = -1 if env.spec.players == 2 else 1
-        prediction = Prediction(timestep.reward, sign * timestep.discount, seen.value, policy)
-        return jax.vmap(game.compact)(states), prediction
+        prediction = Prediction(timestep.reward, sign * timestep.discount, value, policy)
+        return jax.vmap(compact)(states), prediction
 
     can = Capabilities(discrete=True, value=True, policy=True)
     return WorldModel(init, encode, observe, predict, _decode, _loss, can, evaluate)
+
+
+def _look(
+    apply: Callable[[Params, Array], tuple[Array, Array]],
+    inputs: Callable[[State], Array],
+    symmetries: Symmetries | None,
+) -> Callable[[Params, State, Array], Evaluation]:
+    """(params, states [B], key) -> the network's value and logits, under random symmetries if given."""
+    apply = jax.named_scope("network")(apply)
+
+    def look(params: Params, states: State, key: Array) -> Evaluation:
+        seen = jax.named_scope("rules")(jax.vmap(inputs))(states)
+        if symmetries is None:
+            logits, value = apply(params, seen)
+            return Evaluation(value, logits)
+        maps = jax.random.randint(key, seen.shape[:1], 0, symmetries.actions.shape[0])
+        logits, value = apply(params, jax.vmap(symmetries.planes)(seen, maps))
+        return Evaluation(value, jnp.take_along_axis(logits, symmetries.actions[maps], axis=1))
+
+    return look
+
+
+def _same(state: State) -> State:
+    return state
 
 
 def _init(key: Array) -> Params:

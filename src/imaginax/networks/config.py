@@ -25,18 +25,19 @@ class NetworkConfig:
 
     Attributes:
         channels: filters of each convolution of the trunk.
-        blocks: after the first convolution, of two convolutions each.
-        kind: blocks with a connection around them, or without.
-        trunks: one for both heads, or one for each.
-        policy: `fc`, a dense layer over the board; or `conv`, AlphaZero's for chess and shogi, which gives a
-            logit to each kind of move from (or to) each square.
-        policy_filters: of the 1x1 convolution before the dense layer of `fc`; 0: as many as `channels`.
-        value_filters: of the 1x1 convolution of the value's head.
-        value_hidden: units of the dense layer of the value's head.
-        momentum: with which running statistics forget, in a training step.
-        epsilon: added to the variance.
-        dtype: of the computation; weights, statistics and outputs are float32.
-        backend: of the convolutions, see `networks.convolution`.
+        blocks: blocks of two convolutions each after the first convolution.
+        kind: blocks with a skip connection (`residual`) or without (`convolutional`).
+        trunks: one trunk for both heads (`dual`) or one for each (`separate`).
+        policy: kind of the policy head: `fc`, a dense layer over the board; or `conv`, AlphaZero's for chess
+            and shogi, which gives a logit to each kind of move from (or to) each square.
+        policy_filters: filters of the 1x1 convolution before the dense layer of `fc`; 0: as many as
+            `channels`.
+        value_filters: filters of the 1x1 convolution of the value head.
+        value_hidden: units of the dense layer of the value head.
+        momentum: decay of the running statistics of batch normalisation in a training step.
+        epsilon: number that batch normalisation adds to the variance.
+        dtype: number type of the computation; weights, statistics and outputs are float32.
+        backend: implementation of the convolutions, see `networks.convolution`.
     """
 
     channels: int = 256

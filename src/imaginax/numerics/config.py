@@ -12,10 +12,10 @@ class HMCConfig:
     """How draws are made; the defaults are those of the published trajectories.
 
     Attributes:
-        draws: kept.
-        burn_in: draws before them.
-        leapfrog: steps of a trajectory.
-        step: size of a step.
+        draws: number of draws that are kept.
+        burn_in: draws that are discarded before those.
+        leapfrog: leapfrog steps of a trajectory.
+        step: size of a leapfrog step.
     """
 
     draws: int = 60

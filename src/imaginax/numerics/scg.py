@@ -6,6 +6,8 @@ It needs no line search: the curvature along a direction p_k is measured by a di
 
 and a multiple `scale` of |p_k|^2 is added to it, which grows as in Levenberg and Marquardt's method where the
 quadratic model of the function is bad and shrinks where it is good.
+
+Kept as what GPDM was published with; `numerics.lbfgs` goes lower with as many gradients.
 """
 
 from __future__ import annotations

@@ -16,21 +16,21 @@ class MomentPlannerConfig:
     """A planner on Gaussian beliefs.
 
     Attributes:
-        variant: what uncertainty is used for; `zero_variance` also makes the model's beliefs certain.
-        horizon: H, steps that a plan looks ahead.
+        variant: use of the predicted uncertainty; `zero_variance` also makes the model's beliefs certain.
+        horizon: steps H that a plan looks ahead.
         evaluations: roll-outs of a decision in each round, with derivatives, the starts included.
-        starts: plans of which the best is improved: that of the last decision, and random ones, which hold
-            each control for a fifth of the horizon. Far from the target the cost is flat, and a plan that
-            lies there has no slope to follow.
+        starts: number of plans of which the best is improved: that of the last decision, and random ones,
+            which hold each control for a fifth of the horizon. Far from the target the cost is flat, and a
+            plan that lies there has no slope to follow.
         tolerance: relative improvement below which a search ends.
-        constraints: whether the environment's limits are kept.
-        constraint_horizon: the first steps of a plan, on which limits are kept; 0 for all. Further ahead the
+        constraints: whether plans keep the environment's limits.
+        constraint_horizon: first steps of a plan on which limits are kept; 0 for all. Further ahead the
             belief may be so wide that only plans that hardly move keep them, and will be planned anew.
-        probability: of keeping a limit, both bounds together, at each step (variance).
+        probability: probability of keeping a limit, both bounds together, at each step (variance).
         feedback: whether beliefs are predicted with the feedback that the optimisation of the plan gives, as
             far as the bounds of controls let it act. The paper's are those of the plan alone; around an
             unstable equilibrium they spread exponentially.
-        rounds: updates of the multipliers a decision, where there are limits.
+        rounds: updates of the multipliers in a decision, where there are limits.
         penalty: weight of squared violations in the first round; it doubles with each.
     """
 

@@ -78,7 +78,7 @@ class CompiledDriver:
 
     def chunk(self, stage: Stage, state: PyTree) -> Compiled:
         chunk = make_chunk(self._system, stage)
-        lanes = _alone(chunk) if self._seeds == 1 else jax.vmap(chunk, in_axes=(0, None))
+        lanes = alone(chunk) if self._seeds == 1 else jax.vmap(chunk, in_axes=(0, None))
         out = self._mesh and (self._places(), distributed.replicated(self._mesh))
         with self._set():
             return compiled(lanes, state, jax.ShapeDtypeStruct((), jnp.int32), donate=(0,), out=out)
@@ -100,7 +100,7 @@ class CompiledDriver:
         return jax.set_mesh(self._mesh)
 
 
-def _alone(chunk: Chunk) -> Chunk:
+def alone(chunk: Chunk) -> Chunk:
     """The chunk of a single lane [1, ...], without `vmap`.
 
     Under it a loop copies what it carries, whole search trees for example, and a condition computes both

@@ -3,10 +3,10 @@
     initialise the network (p, v) = f(s) at random; it is the best one
     repeat:
         for each move of each game, with the best network:
-            search from s, each position turned at random before f sees it  -> planners.mcts, models.rules
+            search from s, f sees each position under a random symmetry     -> planners.mcts, models.rules
             resign, or draw the move by visits (later: the most visited)    -> acting.resignation, self_play
             add s and the visits pi to the window of the last games         -> data.self_play
-        for each batch of ended games' positions, each turned at random:
+        for each batch of ended games' positions, under random symmetries:
             descend the gradient of (z - v)^2 - pi . log p + c |theta|^2    -> learning.policy_value
         play the new network against the best one: with more than 55% of the points it takes its place
 
@@ -21,16 +21,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
-from imaginax.acting import resignation as giving_up
+from imaginax.acting import resignation
 from imaginax.acting.resignation import Resignation
 from imaginax.acting.self_play import SelfPlayCarry
 from imaginax.arena.evaluation import make_evaluation
 from imaginax.arena.match import play_match
 from imaginax.arena.replay import count_distinct, fingerprints
 from imaginax.data.self_play import recorder
-from imaginax.envs.games.resignation import resignable, resignation
+from imaginax.envs.games.resignation import resign_action, resignable
 from imaginax.envs.wrappers import training_environment
-from imaginax.learning.policy_value import Learner, init_learner
+from imaginax.learning.learner import Learner
 from imaginax.systems.presets.alphago_zero import AlphaGoZeroConfig
 from imaginax.systems.self_play import Parts, make_parts
 from imaginax.types import ConfigError, Environment, Metrics, Player, Stage, System, SystemState
@@ -40,9 +40,9 @@ class BestPlayer(NamedTuple):
     """The network that learns, and the best one so far, which plays.
 
     Attributes:
-        learner: the former.
-        best: variables of the latter.
-        promotions: how often the former took the latter's place.
+        learner: learner of the network that learns.
+        best: variables of the best network.
+        promotions: number of networks that became the best one.
     """
 
     learner: Learner
@@ -61,9 +61,9 @@ class Carry(NamedTuple):
     """What self-play remembers.
 
     Attributes:
-        play: of its games.
-        resignation: of what the network that plays expected of them.
-        promotions: by which it became the best one.
+        play: carry of self-play.
+        resignation: values that the best network saw.
+        promotions: promotions when that network became the best one.
     """
 
     play: SelfPlayCarry
@@ -77,17 +77,17 @@ def make(config: AlphaGoZeroConfig, env: Environment | None = None) -> System:
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    parts = make_parts("alphago_zero", config, env, turn=True, augment=True)
+    parts = make_parts("alphago_zero", config, env, random_symmetry=True, augment=True)
     _check_gate(config, parts)
     env, self_play, replay = parts.env, parts.self_play, parts.replay
     vector = training_environment(resignable(env), config.environments)
 
     def init(key) -> SystemState:
         key, key_network, key_env = jax.random.split(key, 3)
-        learner = init_learner(parts.network, config.optimiser, key_network)
-        champion = BestPlayer(learner, jax.tree.map(jnp.copy, learner.variables), learner.updates)
+        learner = parts.learner(key_network)
+        champion = BestPlayer(learner, jax.tree.map(jnp.copy, learner.params), learner.updates)
         state, timestep = vector.init(key_env)
-        known = giving_up.start(config.resignation, config.environments)
+        known = resignation.start(config.resignation, config.environments)
         zero = jnp.zeros((), jnp.int32)
         carry = Carry(self_play.init(config.environments), known, zero)
         return SystemState(champion, replay.init(), state, timestep, carry, key, zero)
@@ -153,7 +153,7 @@ def _make_gate(config: AlphaGoZeroConfig, env, rival: Player):
 
     @jax.named_scope("gate")
     def gate(champion: BestPlayer, key) -> tuple[BestPlayer, Metrics]:
-        sides = (champion.learner.variables, champion.best)
+        sides = (champion.learner.params, champion.best)
         match = play_match(
             env, rival, rival, sides, key, games=config.gate_games, openings=config.gate_openings
         )
@@ -174,11 +174,11 @@ def _make_act(config: AlphaGoZeroConfig, env, self_play):
         key_play, key_hold = jax.random.split(key)
         play, action, extras = self_play.act(best.variables, carry.play, timestep, key_play)
         another = best.promotions != carry.promotions
-        known = giving_up.forget(config.resignation, carry.resignation, another)
-        known = giving_up.follow(config.resignation, known, timestep, key_hold)
-        value = jnp.maximum(extras["value"], jnp.max(extras["q"], axis=1))
-        known, resigns = giving_up.decide(config.resignation, known, timestep.player, value)
+        known = resignation.forget(config.resignation, carry.resignation, another)
+        known = resignation.follow(config.resignation, known, timestep, key_hold)
+        value = jnp.maximum(extras.value, jnp.max(extras.q, axis=1))
+        known, resigns = resignation.decide(config.resignation, known, timestep.player, value)
         carry = Carry(play, known, best.promotions)
-        return carry, jnp.where(resigns, resignation(env), action), extras
+        return carry, jnp.where(resigns, resign_action(env), action), extras
 
     return act

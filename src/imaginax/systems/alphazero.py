@@ -21,7 +21,7 @@ from jaxtyping import PyTree
 from imaginax.arena.evaluation import make_evaluation
 from imaginax.data.self_play import recorder
 from imaginax.envs.wrappers import training_environment
-from imaginax.learning.policy_value import Learner, init_learner
+from imaginax.learning.learner import Learner
 from imaginax.systems.presets.alphazero import AlphaZeroConfig
 from imaginax.systems.self_play import make_parts
 from imaginax.types import Environment, Stage, System, SystemState
@@ -33,19 +33,19 @@ def make(config: AlphaZeroConfig, env: Environment | None = None) -> System:
     Raises:
         ConfigError: if the environment is not a board game, or the settings do not fit it.
     """
-    parts = make_parts("alphazero", config, env, turn=False, augment=config.symmetries)
+    parts = make_parts("alphazero", config, env, random_symmetry=False, augment=config.symmetries)
     self_play, replay = parts.self_play, parts.replay
     vector = training_environment(parts.env, config.environments)
 
     def init(key) -> SystemState:
         key, key_network, key_env = jax.random.split(key, 3)
-        learner = init_learner(parts.network, config.optimiser, key_network)
+        learner = parts.learner(key_network)
         state, timestep = vector.init(key_env)
         carry, zero = self_play.init(config.environments), jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, carry, key, zero)
 
     def params_of(learner: Learner) -> PyTree:
-        return learner.variables
+        return learner.params
 
     def learn(learner, memory, key):
         return parts.step(learner, replay.data(memory), key)

@@ -24,8 +24,7 @@ from jaxtyping import Array
 from imaginax import envs
 from imaginax.acting import filtering
 from imaginax.acting.exploration import Explore, act_randomly, gaussian_noise
-from imaginax.data.replay import ring_replay
-from imaginax.data.sequences import sample_sequences
+from imaginax.data.sequences import sequence_replay
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actions, vectorise
 from imaginax.learning.learner import Learner, gradient_step, init_learner
@@ -38,6 +37,7 @@ from imaginax.types import (
     Box,
     ConfigError,
     Environment,
+    Replay,
     Stage,
     System,
     SystemState,
@@ -61,7 +61,7 @@ def make(config: PlaNetConfig, env: Environment | None = None) -> System:
     check_compatible(env, model, planner)
     steps, rounds = env.spec.max_steps + 1, config.episodes // config.environments
     seeds = config.seed_episodes // config.environments
-    replay = ring_replay(_example(env), config.memory or (seeds + rounds) * steps, config.environments)
+    replay = make_replay(config, env, config.memory or (seeds + rounds) * steps)
     _check_sequences(config, seeds * steps)
     optimiser = make_optimiser(config)
     vector = _vector(env, config.environments)
@@ -79,16 +79,14 @@ def make(config: PlaNetConfig, env: Environment | None = None) -> System:
 
     def learn(learner: Learner, memory, key):
         key_data, key_loss = jax.random.split(key)
-        ring = replay.data(memory)
-        data = sample_sequences(ring, key_data, batch=config.batch_size, length=config.sequence)
+        data = replay.sample(memory, key_data)
         learner, metrics, _ = gradient_step(model.loss, optimiser, learner, data, key_loss)
         return learner, metrics
 
     def evaluate(state: SystemState, key):
-        begin = partial(start, state.learner.params)
-        return run_episodes(
-            env, exploit, begin, state.learner.params, key, episodes=config.eval_episodes, vector=_vector
-        )
+        params, episodes = state.learner.params, config.eval_episodes
+        begin = partial(start, params)
+        return run_episodes(env, exploit, begin, params, key, episodes=episodes, vector=_vector)
 
     return System(
         name="planet",
@@ -107,6 +105,12 @@ def make(config: PlaNetConfig, env: Environment | None = None) -> System:
             Stage("planning", rounds, steps, updates=config.updates),
         ),
     )
+
+
+def make_replay(config: PlaNetConfig, env: Environment, length: int) -> Replay:
+    """The last `length` steps of each environment, of which every update draws sequences."""
+    batch, sequence = config.batch_size, config.sequence
+    return sequence_replay(_example(env), length, config.environments, batch=batch, sequence=sequence)
 
 
 def make_optimiser(config: PlaNetConfig) -> optax.GradientTransformation:

@@ -55,9 +55,9 @@ def test_a_region_as_long_as_the_board_is_one():
 
 def test_rewards_are_those_of_pgx_in_whole_games():
     """Games of 5x5 with many passes and some illegal moves, and moves after the end."""
-    title, games = names.parse("go_5x5"), 64
-    base = pgx_games.build(title)
-    state = jax.vmap(lambda key: pgx_games.first(base, title, key))(
+    game_name, games = names.parse("go_5x5"), 64
+    base = pgx_games.build(game_name)
+    state = jax.vmap(lambda key: pgx_games.first(base, game_name, key))(
         jax.random.split(jax.random.key(0), games)
     )
 
@@ -68,7 +68,7 @@ def test_rewards_are_those_of_pgx_in_whole_games():
         legal = state.legal_action_mask | (jax.random.uniform(key_any) < 0.02)
         move = jax.random.categorical(key_what, jnp.where(legal, 0.0, -jnp.inf))
         move = jnp.where(jax.random.uniform(key_pass) < 0.2, 25, move)
-        return pgx_games.following(base, title, state, move), base.step(state, move).rewards
+        return pgx_games.following(base, game_name, state, move), base.step(state, move).rewards
 
     seen = set()
     for key in jax.random.split(jax.random.key(1), 60):

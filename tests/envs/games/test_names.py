@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from imaginax.envs.games import names
-from imaginax.envs.games.names import Title
+from imaginax.envs.games.names import GameName
 from imaginax.types import ConfigError
 
 
 def test_a_name_says_kind_size_and_komi():
-    assert names.parse("chess") == Title("chess")
-    assert names.parse("hex") == Title("hex", 11)
-    assert names.parse("hex_7x7") == Title("hex", 7)
-    assert names.parse("go_9x9") == Title("go", 9, 7.5)
-    assert names.parse("go_5x5") == Title("go", 5, 24.5)
-    assert names.parse("go_13x13_komi0.5") == Title("go", 13, 0.5)
+    assert names.parse("chess") == GameName("chess")
+    assert names.parse("hex") == GameName("hex", 11)
+    assert names.parse("hex_7x7") == GameName("hex", 7)
+    assert names.parse("go_9x9") == GameName("go", 9, 7.5)
+    assert names.parse("go_5x5") == GameName("go", 5, 24.5)
+    assert names.parse("go_13x13_komi0.5") == GameName("go", 13, 0.5)
 
 
 @pytest.mark.parametrize(

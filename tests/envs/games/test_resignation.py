@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from imaginax import envs
-from imaginax.envs.games.resignation import resignable, resignation
+from imaginax.envs.games.resignation import resign_action, resignable
 
 
 def test_who_resigns_loses_and_all_else_is_as_before():
@@ -19,5 +19,5 @@ def test_who_resigns_loses_and_all_else_is_as_before():
         state, timestep = env.step(state, jnp.int32(action), key)
         for a, b in zip(jax.tree.leaves((plain, wanted)), jax.tree.leaves((state, timestep)), strict=True):
             assert jnp.array_equal(a, b)
-    _, lost = env.step(state, jnp.int32(resignation(env)), key)
+    _, lost = env.step(state, jnp.int32(resign_action(env)), key)
     assert (lost.reward, lost.discount, lost.last, lost.truncated) == (-1.0, 0.0, True, False)

@@ -122,8 +122,8 @@ def fixed_handicap(size: int, stones: int) -> list[int]:
     Raises:
         ValueError: if there are none for so many stones on such a board.
     """
-    most = 0 if size < 7 else 4 if size % 2 == 0 or size == 7 else 9
-    if not 2 <= stones <= most:
+    maximum = 0 if size < 7 else 4 if size % 2 == 0 or size == 7 else 9
+    if not 2 <= stones <= maximum:
         raise ValueError("invalid number of stones")
     low = 3 if size >= 13 else 2
     high, middle = size - 1 - low, size // 2

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 
 from imaginax.arena import clock as clocks
 from imaginax.arena.clock import Clock
-from imaginax.arena.engine import Engine, Limit
+from imaginax.arena.engine import Engine, SearchLimit
 from imaginax.arena.go import board as goban
 from imaginax.arena.go import game as go_game
 from imaginax.arena.go import scoring
@@ -126,10 +126,10 @@ class GoSession:
     def _prepare(self, engine: Engine, clock: Clock) -> None:
         engine.prepare(clocks.move_seconds(clock, self._moves_to_come()))
 
-    def _limit(self, colour: int) -> Limit:
+    def _limit(self, colour: int) -> SearchLimit:
         if not self._clocks:
-            return Limit()
-        return Limit(seconds=clocks.move_seconds(self._clocks[colour], self._moves_to_come()))
+            return SearchLimit()
+        return SearchLimit(seconds=clocks.move_seconds(self._clocks[colour], self._moves_to_come()))
 
     def _moves_to_come(self) -> int:
         """Of one side; a game fills about two thirds of the board."""

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 
 from imaginax import envs, registry
-from imaginax.arena.engine import Engine, Mind
+from imaginax.arena.engine import Engine, TimedPlayer
 from imaginax.envs.games import names
 from imaginax.runtime import playback
 from imaginax.types import ConfigError, Environment, System
@@ -65,4 +65,4 @@ def _engine(
     params = playback.params_of(trained, options.lane)
     assert system.player is not None
     own = own_simulations(options, trained)
-    return Engine(env, Mind(system.player, params, simulations=own, seed=options.seed or 0))
+    return Engine(env, TimedPlayer(system.player, params, simulations=own, seed=options.seed or 0))

@@ -117,11 +117,11 @@ def _play(options: argparse.Namespace, trained: Any) -> list[Played]:
 
 
 def _opponent(options: argparse.Namespace, env: Any):
-    from imaginax.arena.engine import Engine, Mind
+    from imaginax.arena.engine import Engine, TimedPlayer
     from imaginax.arena.opponents import make_opponent
 
     player = make_opponent(options.opponent, env)
-    return Engine(env, Mind(lambda simulations: player, (), seed=(options.seed or 0) + 1))
+    return Engine(env, TimedPlayer(lambda simulations: player, (), seed=(options.seed or 0) + 1))
 
 
 def _one(sides: tuple[Any, Any], *, temperature: float) -> Played:

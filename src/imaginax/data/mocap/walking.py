@@ -81,9 +81,9 @@ class WalkConfig:
     """How to walk.
 
     Attributes:
-        frames: of the motion.
+        frames: number of frames.
         rate: frames a second.
-        stride_seconds: from one touch of the left heel to the next; the default walks 2.5 strides.
+        stride_seconds: time from one touch of the left heel to the next; the default walks 2.5 strides.
         variation: how much strides differ: about `0.04 * variation` of amplitude, a third of it in phase.
     """
 

@@ -61,7 +61,7 @@ def _traced(env: Environment, action: Array) -> Finding:
 
 def _shapes(env: Environment, action: Array) -> Finding:
     for name, (_, timestep) in (("init", _first(env)), ("step", _next(env, action))):
-        wanted: dict[str, tuple] = {field: () for field in ("reward", "discount", *_FLAGS)}
+        wanted: dict[str, tuple[Any, ...]] = {field: () for field in ("reward", "discount", *_FLAGS)}
         wanted["observation"] = env.spec.observation.shape
         if timestep.legal is not None:
             wanted["legal"] = (getattr(env.spec.action, "size", None),)

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from imaginax.envs.games import packing as compaction
-from imaginax.envs.games import pgx_games, pictures, planes, symmetries
+from imaginax.envs.games import packing, pgx_games, pictures, planes, symmetries
 from imaginax.envs.games.names import parse
 from imaginax.envs.wrappers import strip_weak_types
 from imaginax.types import Box, Discrete, Environment, EnvSpec, Game, State, TimeStep
@@ -32,30 +31,30 @@ def environment(name: str, *, max_steps: int | None = None) -> Environment:
     Raises:
         ConfigError: for an unknown name or a limit below 1.
     """
-    title = parse(name)
-    base = pgx_games.build(title)
-    longest = pgx_games.longest(title)
+    game_name = parse(name)
+    base = pgx_games.build(game_name)
+    longest = pgx_games.longest(game_name)
     limit = longest if max_steps is None else min(max_steps, longest)
-    initial = jax.eval_shape(lambda: strip_weak_types(pgx_games.first(base, title, jax.random.key(0))))
+    initial = jax.eval_shape(lambda: strip_weak_types(pgx_games.first(base, game_name, jax.random.key(0))))
     shape, actions = initial.observation.shape, initial.legal_action_mask.shape[0]
 
     def init(key: Array) -> tuple[State, TimeStep]:
-        state = strip_weak_types(pgx_games.first(base, title, key))
+        state = strip_weak_types(pgx_games.first(base, game_name, key))
         return state, _timestep(state, jnp.zeros(()), jnp.zeros((), bool), limit)
 
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         del key
-        after = strip_weak_types(pgx_games.following(base, title, state, action))
+        after = strip_weak_types(pgx_games.following(base, game_name, state, action))
         return after, _timestep(after, after.rewards[state.current_player], jnp.ones((), bool), limit)
 
     observation = Box(shape, 0.0, 2.0, initial.observation.dtype)
     spec = EnvSpec(name, observation, Discrete(actions), max_steps=limit, players=2)
-    pack, unpack = planes.packing(title.kind, shape, initial.observation.dtype)
-    compact, expand = compaction.compaction(title, base, initial)
-    maps = symmetries.symmetries(title, shape, actions)
-    most = _MAX_LEGAL[title.kind] if title.kind in _MAX_LEGAL else actions
-    game = Game(_planes, pack, unpack, compact, expand, maps, most)
-    return Environment(spec, init, step, render=pictures.renderer(title), game=game)
+    pack, unpack = planes.plane_packing(game_name.kind, shape, initial.observation.dtype)
+    compact, expand = packing.state_packing(game_name, base, initial)
+    maps = symmetries.symmetries(game_name, shape, actions)
+    max_legal = _MAX_LEGAL[game_name.kind] if game_name.kind in _MAX_LEGAL else actions
+    game = Game(_planes, pack, unpack, compact, expand, maps, max_legal)
+    return Environment(spec, init, step, render=pictures.renderer(game_name), game=game)
 
 
 def _timestep(state: State, reward: Array, moved: Array, limit: int) -> TimeStep:

@@ -19,7 +19,7 @@ _SIZES = {"go": (5, 19), "hex": (3, 19)}
 _SMALL_BOARD_KOMI = {5: 24.5, 6: 3.5, 7: 8.5}
 
 
-class Title(NamedTuple):
+class GameName(NamedTuple):
     """What a name says.
 
     Attributes:
@@ -38,7 +38,7 @@ def is_game(name: str) -> bool:
     return name in _PLAIN or name.startswith(("go_", "hex_"))
 
 
-def parse(name: str) -> Title:
+def parse(name: str) -> GameName:
     """Kind, size and komi of the game called `name`.
 
     Komi is 7.5 unless the name says otherwise, on 5x5, 6x6 and 7x7 the half point below the result of
@@ -48,7 +48,7 @@ def parse(name: str) -> Title:
         ConfigError: for an unknown game, a size out of range or a komi that allows draws.
     """
     if name in _PLAIN:
-        return Title(name, 11) if name == "hex" else Title(name)
+        return GameName(name, 11) if name == "hex" else GameName(name)
     match = _SIZED.fullmatch(name)
     if not match:
         near = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.5)
@@ -61,8 +61,8 @@ def parse(name: str) -> Title:
     if kind == "hex":
         if komi:
             raise ConfigError(f"game {name!r}: Hex has no komi")
-        return Title(kind, size)
+        return GameName(kind, size)
     points = float(komi) if komi else _SMALL_BOARD_KOMI.get(size, 7.5)
     if points % 1 != 0.5:
         raise ConfigError(f"game {name!r}: komi must end in .5, or games could be drawn")
-    return Title(kind, size, points)
+    return GameName(kind, size, points)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from imaginax.envs.games import pgx_games
-from imaginax.envs.games.names import Title, parse
+from imaginax.envs.games.names import GameName, parse
 from imaginax.types import State
 
 _GO_COLUMNS = "ABCDEFGHJKLMNOPQRST"
@@ -63,26 +63,26 @@ def parse_move(name: str, state: State, text: str) -> int:
     Raises:
         ValueError: for what is no move of this game, and, in other words, for a move that is not legal here.
     """
-    title = parse(name)
-    wanted = _canonical(title.kind, text)
-    if title.kind in _PIECES:
-        readable = re.fullmatch(_PIECES[title.kind], wanted)
+    game_name = parse(name)
+    wanted = _canonical(game_name.kind, text)
+    if game_name.kind in _PIECES:
+        readable = re.fullmatch(_PIECES[game_name.kind], wanted)
     else:
-        readable = wanted in {_point(title, action) for action in range(state.legal_action_mask.size)}
+        readable = wanted in {_point(game_name, action) for action in range(state.legal_action_mask.size)}
     if not readable:
-        raise ValueError(f"{text.strip()!r} is not a move of {name}: write {_HINTS[title.kind]}")
+        raise ValueError(f"{text.strip()!r} is not a move of {name}: write {_HINTS[game_name.kind]}")
     moves = legal_moves(name, state)
     if wanted not in moves:
         raise ValueError(f"illegal move {text.strip()!r}")
     return moves[wanted]
 
 
-def _writer(title: Title, state: State) -> Callable[[int], str]:
+def _writer(game_name: GameName, state: State) -> Callable[[int], str]:
     writers = {"chess": _chess_move, "gardner_chess": _chess_move, "shogi": _shogi_move}
     writers["animal_shogi"] = _animal_move
-    if title.kind in writers:
-        return functools.partial(writers[title.kind], _Board(title, state))
-    return functools.partial(_point, title)
+    if game_name.kind in writers:
+        return functools.partial(writers[game_name.kind], _Board(game_name, state))
+    return functools.partial(_point, game_name)
 
 
 def _canonical(kind: str, text: str) -> str:
@@ -93,14 +93,14 @@ def _canonical(kind: str, text: str) -> str:
     return f"{piece.upper()}@{square.lower()}" if at else text.lower()
 
 
-def _point(title: Title, action: int) -> str:
-    if title.kind == "connect_four":
+def _point(game_name: GameName, action: int) -> str:
+    if game_name.kind == "connect_four":
         return str(action + 1)
-    columns = {"tic_tac_toe": 3, "othello": 8}.get(title.kind, title.size)
+    columns = {"tic_tac_toe": 3, "othello": 8}.get(game_name.kind, game_name.size)
     row, column = divmod(action, columns)
     if row >= columns:
-        return "swap" if title.kind == "hex" else "pass"
-    if title.kind == "go":
+        return "swap" if game_name.kind == "hex" else "pass"
+    if game_name.kind == "go":
         return f"{_GO_COLUMNS[column]}{columns - row}"
     return f"{_LETTERS[column]}{row + 1}"
 
@@ -120,9 +120,9 @@ class _Board:
     from the bottom left, where Black's board is mirrored and not turned.
     """
 
-    def __init__(self, title: Title, state: State):
-        position = pgx_games.position(title)(state)
-        self.kind = title.kind
+    def __init__(self, game_name: GameName, state: State):
+        position = pgx_games.position(game_name)(state)
+        self.kind = game_name.kind
         self.squares = np.asarray(position.squares)
         self.seat = int(position.seat)
         self.rows, self.columns = self.squares.shape

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from imaginax.envs.games.names import Title
+from imaginax.envs.games.names import GameName
 from imaginax.types import State
 
 _CHESS_HASHES = 108  # 100 plies without capture or pawn move, and 8 positions of history
@@ -81,9 +81,9 @@ Fields = dict[str, Array]
 Expand = Callable[[Fields], State]
 
 
-def _fields(title: Title) -> dict[str, Codec]:
+def _fields(game_name: GameName) -> dict[str, Codec]:
     """What is stored of a state; a field that is not named is derived, or has one value in every state."""
-    index = _INT8 if title.size**2 < 127 else _INT16
+    index = _INT8 if game_name.size**2 < 127 else _INT16
     digits, chessmen = _digits(2, -1), _digits(4, -6)
     counters = {"_x.halfmove_count": _INT8, "_x.fullmove_count": _INT16, "_x.step_count": _INT16}
     stones = {"_x.color": _INT8, "_x.board": digits, "_x.winner": _INT8}
@@ -105,22 +105,22 @@ def _fields(title: Title) -> dict[str, Codec]:
                          "_hand_history": _digits(2, 0), "_rep_history": _INT16},
         "shogi": {"_x.step_count": _INT16, "_x.color": _INT8, "_x.board": _INT8, "_x.hand": _INT8,
                   "_x.legal_action_mask": _BITS},
-    }[title.kind]  # fmt: skip
+    }[game_name.kind]  # fmt: skip
     fields = {**_ANY_GAME, **own}
     if "_x.legal_action_mask" in own:
         del fields["legal_action_mask"]
     return fields
 
 
-def _derive(title: Title, fields: Fields) -> Fields:
+def _derive(game_name: GameName, fields: Fields) -> Fields:
     """Fields that follow from others."""
-    if title.kind == "chess":
+    if game_name.kind == "chess":
         fields["_x.board"] = fields["_x.board_history"][0]
-    if title.kind in ("gardner_chess", "animal_shogi"):
+    if game_name.kind in ("gardner_chess", "animal_shogi"):
         fields["_board"] = fields["_board_history"][0]
-    if title.kind == "gardner_chess":
+    if game_name.kind == "gardner_chess":
         fields["_zobrist_hash"] = fields["_hash_history"][0]
-    if title.kind == "animal_shogi":
+    if game_name.kind == "animal_shogi":
         fields["_hand"] = fields["_hand_history"][0].reshape(2, 3)
         fields["_zobrist_hash"] = fields["_hash_history"][fields["_step_count"]]
     if "_x.legal_action_mask" in fields:  # pgx opens every action of a finished game
@@ -128,11 +128,11 @@ def _derive(title: Title, fields: Fields) -> Fields:
     return fields
 
 
-def compaction(title: Title, base: Any, initial: State) -> tuple[Callable[[State], Fields], Expand]:
+def state_packing(game_name: GameName, base: Any, initial: State) -> tuple[Callable[[State], Fields], Expand]:
     """`compact` and `expand` of a game.
 
     Args:
-        title: the game.
+        game_name: the game.
         base: pgx's environment of it.
         initial: shapes and types of its states.
 
@@ -143,7 +143,7 @@ def compaction(title: Title, base: Any, initial: State) -> tuple[Callable[[State
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(initial)
     like = {jax.tree_util.keystr(path).lstrip("."): leaf for path, leaf in leaves}
-    codecs = {name: codec for name, codec in _fields(title).items() if name in like}
+    codecs = {name: codec for name, codec in _fields(game_name).items() if name in like}
 
     def compact(state: State) -> Fields:
         values = dict(zip(like, jax.tree.leaves(state), strict=True))
@@ -151,7 +151,7 @@ def compaction(title: Title, base: Any, initial: State) -> tuple[Callable[[State
 
     def expand(stored: Fields) -> State:
         fields = {name: codec.decode(stored[name], like[name]) for name, codec in codecs.items()}
-        fields = _derive(title, fields)
+        fields = _derive(game_name, fields)
         for name in like.keys() - fields.keys():
             constant = _CONSTANT.get(name, 0)  # of the observation nothing but its place is needed yet
             fields[name] = jnp.full(like[name].shape, constant, like[name].dtype)

@@ -1,7 +1,7 @@
 """The rules of every game, by pgx (https://github.com/sotetsuk/pgx), and the inside of its states.
 
 pgx leaves fields of its states private (`_x`, `_board` ...). Only this module, `go_moves`, `go_score` and
-`compaction` use them.
+`packing` use them.
 
 Where pgx's rules differ from a federation's:
 
@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from imaginax.envs.games import go_moves, go_score
-from imaginax.envs.games.names import Title
+from imaginax.envs.games.names import GameName
 from imaginax.types import State
 
 _PIECES = {"chess": 6, "gardner_chess": 6, "shogi": 14, "animal_shogi": 5}
@@ -52,20 +52,20 @@ class Position(NamedTuple):
     seat: Int[Array, ""]
 
 
-def build(title: Title) -> Any:
+def build(game_name: GameName) -> Any:
     """pgx's environment of a game."""
-    if title.kind == "go":
-        return _go(title)
-    if title.kind == "hex":
+    if game_name.kind == "go":
+        return _go(game_name)
+    if game_name.kind == "hex":
         from pgx.hex import Hex
 
-        return Hex(size=title.size)
+        return Hex(size=game_name.size)
     import pgx
 
-    return pgx.make(title.kind)  # pyright: ignore[reportArgumentType]
+    return pgx.make(game_name.kind)  # pyright: ignore[reportArgumentType]
 
 
-def _go(title: Title) -> Any:
+def _go(game_name: GameName) -> Any:
     """pgx's last plane is 1 if White is to play; in AlphaGo Zero's it is 1 if Black is."""
     from pgx.go import Go
 
@@ -74,30 +74,30 @@ def _go(title: Title) -> Any:
             planes = super()._observe(state, player_id)
             return planes.at[:, :, -1].set(~planes[:, :, -1])
 
-    return BlackIsOne(size=title.size, komi=title.komi)
+    return BlackIsOne(size=game_name.size, komi=game_name.komi)
 
 
-def longest(title: Title) -> int:
+def longest(game_name: GameName) -> int:
     """No game has more moves than this.
 
     Those of chess, shogi and Go are pgx's limits. In Othello two passes in a row end the game, so at most one
     lies between any two of 60 stones. In Hex every move but the swap fills a cell.
     """
-    if title.kind == "go":
-        return 2 * title.size**2
-    if title.kind == "hex":
-        return title.size**2 + 1
+    if game_name.kind == "go":
+        return 2 * game_name.size**2
+    if game_name.kind == "hex":
+        return game_name.size**2 + 1
     moves = {"tic_tac_toe": 9, "connect_four": 42, "othello": 119, "gardner_chess": 256}
-    return {**moves, "animal_shogi": 256, "chess": 512, "shogi": 512}[title.kind]
+    return {**moves, "animal_shogi": 256, "chess": 512, "shogi": 512}[game_name.kind]
 
 
-def first(base: Any, title: Title, key: Array) -> State:
+def first(base: Any, game_name: GameName, key: Array) -> State:
     """The initial state; player 0 begins, whatever the key."""
-    state = _empty_hex(base, title.size) if title.kind == "hex" else base.init(key)
+    state = _empty_hex(base, game_name.size) if game_name.kind == "hex" else base.init(key)
     seats = {"current_player": jnp.zeros((), jnp.int32)}
     if hasattr(state, "_player_order"):
         seats["_player_order"] = jnp.arange(2, dtype=jnp.int32)
-    if title.kind == "chess":
+    if game_name.kind == "chess":
         seats["_x"] = _hashed(state._x)
     return state.replace(**seats)
 
@@ -123,23 +123,23 @@ def _empty_hex(base: Any, size: int) -> State:
     return state.replace(observation=base.observe(state))  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def following(base: Any, title: Title, state: State, action: Array) -> State:
+def following(base: Any, game_name: GameName, state: State, action: Array) -> State:
     """The state after a move."""
     after = base.step(state, action)
-    if title.kind != "go":
+    if game_name.kind != "go":
         return after
     return after.replace(
-        legal_action_mask=go_moves.legal(after, title.size) | after.terminated,
-        rewards=go_score.rewards(state, action, after, title.size, title.komi),
+        legal_action_mask=go_moves.legal(after, game_name.size) | after.terminated,
+        rewards=go_score.rewards(state, action, after, game_name.size, game_name.komi),
     )
 
 
-def past_draw(title: Title) -> Callable[[State, Array], State]:
+def past_draw(game_name: GameName) -> Callable[[State, Array], State]:
     """A function of a state and a move that ends the game in a draw: the position after it, not ended.
 
     For clients that play on; the history is kept, so the next move may end the game again.
     """
-    base = build(title)
+    base = build(game_name)
 
     def after(state: State, action: Array) -> State:
         moved = base._step(state.replace(_step_count=state._step_count + 1), action, jax.random.key(0))
@@ -159,25 +159,25 @@ def moves_made(state: State) -> Int[Array, ""]:
     return state._step_count
 
 
-def position(title: Title) -> Callable[[State], Position]:
+def position(game_name: GameName) -> Callable[[State], Position]:
     """A function that reads what lies on the board from a state of a game."""
-    if title.kind in _COLUMNS:
-        return lambda state: _pieces(title.kind, state)
-    return lambda state: _stones(title, state)
+    if game_name.kind in _COLUMNS:
+        return lambda state: _pieces(game_name.kind, state)
+    return lambda state: _stones(game_name, state)
 
 
-def _stones(title: Title, state: State) -> Position:
+def _stones(game_name: GameName, state: State) -> Position:
     board, mover = state._x.board, seat(state)
-    if title.kind in ("tic_tac_toe", "connect_four"):  # -1 empty, else the player
+    if game_name.kind in ("tic_tac_toe", "connect_four"):  # -1 empty, else the player
         board = jnp.where(board < 0, 0, 1 - 2 * board)
-    elif title.kind == "othello":  # positive for the player to move
+    elif game_name.kind == "othello":  # positive for the player to move
         board = board * (1 - 2 * state._x.turn)
-    elif title.kind == "hex":
+    elif game_name.kind == "hex":
         board = jnp.sign(board) * (1 - 2 * state._x.color)
     else:
         board = jnp.sign(board)
     shape = {"tic_tac_toe": (3, 3), "connect_four": (6, 7), "othello": (8, 8)}
-    rows, columns = shape.get(title.kind, (title.size, title.size))
+    rows, columns = shape.get(game_name.kind, (game_name.size, game_name.size))
     return Position(board.reshape(rows, columns), jnp.zeros((2, 0), jnp.int32), mover)
 
 

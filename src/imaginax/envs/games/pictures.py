@@ -17,7 +17,7 @@ from jaxtyping import Array, Int, UInt8
 from imaginax.envs import drawing
 from imaginax.envs.drawing import BLUE, INK, ORANGE, PAPER, RED, SHADE, STEEL, Canvas
 from imaginax.envs.games import glyphs, pgx_games
-from imaginax.envs.games.names import Title
+from imaginax.envs.games.names import GameName
 from imaginax.types import State
 
 _WOOD, _LIGHT, _DARK = (0.906, 0.745, 0.482), (0.945, 0.906, 0.835), (0.631, 0.737, 0.639)
@@ -28,19 +28,19 @@ _PROMOTED = {"shogi": 8, "animal_shogi": 4}  # kinds from here on are promoted a
 _WIDTH = 320  # about, in pixels
 
 
-def renderer(title: Title) -> Callable[[State], UInt8[Array, "H W 3"]]:
+def renderer(game_name: GameName) -> Callable[[State], UInt8[Array, "H W 3"]]:
     """A function from a state to its picture."""
-    position = pgx_games.position(title)
+    position = pgx_games.position(game_name)
 
     def render(state: State) -> UInt8[Array, "H W 3"]:
         seen = position(state)
-        tiles = jnp.asarray(_tiles(title))
-        index = _grounds(title, seen.squares.shape) * _kinds(title) + _codes(title, seen.squares)
+        tiles = jnp.asarray(_tiles(game_name))
+        index = _grounds(game_name, seen.squares.shape) * _kinds(game_name) + _codes(game_name, seen.squares)
         board = _assemble(tiles[index])
-        if title.kind == "hex":
+        if game_name.kind == "hex":
             return _shear(board, seen.squares.shape[0])
-        if "shogi" in title.kind:
-            return _with_hands(title, tiles, board, seen.hands, seen.squares.shape[0])
+        if "shogi" in game_name.kind:
+            return _with_hands(game_name, tiles, board, seen.hands, seen.squares.shape[0])
         return board
 
     return render
@@ -62,17 +62,17 @@ def svg(state: State) -> str:
     return AnyGo(**vars(state)).to_svg()
 
 
-def _pieces(title: Title) -> int:
-    return len(_TAGS[title.kind]) if "shogi" in title.kind else 6 if "chess" in title.kind else 1
+def _pieces(game_name: GameName) -> int:
+    return len(_TAGS[game_name.kind]) if "shogi" in game_name.kind else 6 if "chess" in game_name.kind else 1
 
 
-def _kinds(title: Title) -> int:
-    return 2 * _pieces(title) + 1
+def _kinds(game_name: GameName) -> int:
+    return 2 * _pieces(game_name) + 1
 
 
-def _codes(title: Title, squares: Int[Array, "R C"]) -> Int[Array, "R C"]:
+def _codes(game_name: GameName, squares: Int[Array, "R C"]) -> Int[Array, "R C"]:
     """Of 0 (empty), the first player's pieces and the second's."""
-    return jnp.where(squares < 0, _pieces(title) - squares, squares)
+    return jnp.where(squares < 0, _pieces(game_name) - squares, squares)
 
 
 def _assemble(tiles: UInt8[Array, "R C h w 3"]) -> UInt8[Array, "H W 3"]:
@@ -80,12 +80,12 @@ def _assemble(tiles: UInt8[Array, "R C h w 3"]) -> UInt8[Array, "H W 3"]:
     return tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
 
 
-def _grounds(title: Title, shape: tuple[int, ...]) -> np.ndarray:
+def _grounds(game_name: GameName, shape: tuple[int, ...]) -> np.ndarray:
     """Which empty square lies where: 0 and 1 in chess; in Go by the lines that leave a point, and stars."""
     rows, columns = np.indices(shape)
-    if "chess" in title.kind:
+    if "chess" in game_name.kind:
         return (rows + columns + shape[0]) % 2  # the lower left corner is dark
-    if title.kind == "go":
+    if game_name.kind == "go":
         last = shape[0] - 1
         vertical = np.where(rows == 0, 0, np.where(rows == last, 2, 1))
         horizontal = np.where(columns == 0, 0, np.where(columns == last, 2, 1))
@@ -102,36 +102,36 @@ def _stars(size: int) -> np.ndarray:
 
 
 @functools.cache
-def _tiles(title: Title) -> np.ndarray:
+def _tiles(game_name: GameName) -> np.ndarray:
     """[grounds * kinds, h, w, 3]: each kind of piece on each kind of empty square."""
     with jax.ensure_compile_time_eval():
-        return np.stack([np.asarray(tile) for tile in _drawn(title)])
+        return np.stack([np.asarray(tile) for tile in _drawn(game_name)])
 
 
-def _drawn(title: Title):
+def _drawn(game_name: GameName):
     columns = {"tic_tac_toe": 3, "connect_four": 7, "othello": 8, "chess": 8, "gardner_chess": 5}
-    across = {**columns, "shogi": 8, "animal_shogi": 5, "hex": round(1.5 * title.size)}
-    size = 2 * (_WIDTH // across.get(title.kind, title.size) // 2)
-    for ground in range(2 if "chess" in title.kind else 10 if title.kind == "go" else 1):
-        for code in range(_kinds(title)):
-            second, piece = divmod(code - 1, _pieces(title))
-            page = _empty(title, size, ground)
-            yield drawing.pixels(page if code == 0 else _draw(title, page, piece, second == 1))
+    across = {**columns, "shogi": 8, "animal_shogi": 5, "hex": round(1.5 * game_name.size)}
+    size = 2 * (_WIDTH // across.get(game_name.kind, game_name.size) // 2)
+    for ground in range(2 if "chess" in game_name.kind else 10 if game_name.kind == "go" else 1):
+        for code in range(_kinds(game_name)):
+            second, piece = divmod(code - 1, _pieces(game_name))
+            page = _empty(game_name, size, ground)
+            yield drawing.pixels(page if code == 0 else _draw(game_name, page, piece, second == 1))
 
 
-def _empty(title: Title, size: int, ground: int) -> Canvas:
-    if "chess" in title.kind:
+def _empty(game_name: GameName, size: int, ground: int) -> Canvas:
+    if "chess" in game_name.kind:
         return drawing.canvas(size, size, (_LIGHT, _DARK)[ground], extent=1.0)
     plain = {"go": _WOOD, "othello": _FELT, "connect_four": BLUE, "tic_tac_toe": PAPER, "hex": PAPER}
-    page = drawing.canvas(size, size, plain.get(title.kind, _BOARD), extent=1.0)
-    if title.kind == "go":
+    page = drawing.canvas(size, size, plain.get(game_name.kind, _BOARD), extent=1.0)
+    if game_name.kind == "go":
         return _crossing(page, ground)
-    if title.kind == "hex":
+    if game_name.kind == "hex":
         page = drawing.disc(page, (0, 0), 0.46, SHADE)
         return drawing.ring(page, (0, 0), 0.44, 0.04, STEEL)
-    if title.kind == "connect_four":
+    if game_name.kind == "connect_four":
         return drawing.disc(page, (0, 0), 0.40, PAPER)
-    edge = INK if title.kind in ("othello", "tic_tac_toe") else STEEL
+    edge = INK if game_name.kind in ("othello", "tic_tac_toe") else STEEL
     for end in ((0.5, -0.5), (-0.5, 0.5)):
         page = drawing.line(page, (-0.5, -0.5), end, 0.03, edge)
         page = drawing.line(page, (0.5, 0.5), end, 0.03, edge)
@@ -147,20 +147,20 @@ def _crossing(page: Canvas, ground: int) -> Canvas:
     return drawing.disc(page, (0, 0), 0.10, INK) if ground == 9 else page
 
 
-def _draw(title: Title, page: Canvas, piece: int, second: bool) -> Canvas:
-    if "chess" in title.kind:
+def _draw(game_name: GameName, page: Canvas, piece: int, second: bool) -> Canvas:
+    if "chess" in game_name.kind:
         colours = (_BLACK, _WHITE) if second else (_WHITE, _BLACK)
         return glyphs.chessman(page, _CHESSMEN[piece], *colours)
-    if "shogi" in title.kind:
+    if "shogi" in game_name.kind:
         page = glyphs.tag(page, _TAG, INK, upside_down=second)
-        ink = RED if piece >= _PROMOTED[title.kind] else INK
-        name = _TAGS[title.kind][piece]
+        ink = RED if piece >= _PROMOTED[game_name.kind] else INK
+        name = _TAGS[game_name.kind][piece]
         return glyphs.letter(page, name, ink, height=0.42, upside_down=second)
-    if title.kind == "tic_tac_toe":
+    if game_name.kind == "tic_tac_toe":
         return drawing.ring(page, (0, 0), 0.26, 0.09, ORANGE) if second else _cross(page)
-    if title.kind == "connect_four":
+    if game_name.kind == "connect_four":
         return drawing.disc(page, (0, 0), 0.40, ORANGE if second else RED)
-    if title.kind == "hex":
+    if game_name.kind == "hex":
         return drawing.disc(page, (0, 0), 0.42, BLUE if second else RED)
     page = drawing.disc(page, (0, 0), 0.46, STEEL if second else _BLACK)
     return drawing.disc(page, (0, 0), 0.43, _WHITE if second else _BLACK)
@@ -189,9 +189,11 @@ def _shear(board: UInt8[Array, "H W 3"], size: int) -> UInt8[Array, "H2 W2 3"]:
     return paper
 
 
-def _with_hands(title: Title, tiles: Array, board: Array, hands: Int[Array, "2 K"], rows: int) -> Array:
+def _with_hands(
+    game_name: GameName, tiles: Array, board: Array, hands: Int[Array, "2 K"], rows: int
+) -> Array:
     """A column of captured pieces on either side; how many there are of each shows as marks."""
-    kinds, pieces = hands.shape[1], _pieces(title)
+    kinds, pieces = hands.shape[1], _pieces(game_name)
     columns = []
     for seat in (1, 0):
         codes = 1 + seat * pieces + np.arange(kinds)

@@ -53,7 +53,7 @@ Pack = Callable[[Shaped[Array, "H W C"]], Packed]
 Unpack = Callable[[Packed], Shaped[Array, "H W C"]]
 
 
-def packing(kind: str, shape: tuple[int, int, int], dtype: np.dtype) -> tuple[Pack, Unpack]:
+def plane_packing(kind: str, shape: tuple[int, int, int], dtype: np.dtype) -> tuple[Pack, Unpack]:
     """`pack` and its exact inverse for the planes [H W C] of a game."""
     kinds = KINDS.get(kind, Kinds((), ()))
     flags, numbers = np.array(kinds.flags, int), np.array(kinds.numbers, int)

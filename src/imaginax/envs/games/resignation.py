@@ -9,19 +9,19 @@ from jaxtyping import Array
 from imaginax.types import Discrete, Environment, State, TimeStep
 
 
-def resignation(env: Environment) -> int:
-    """The action by which one resigns in `resignable(env)`: the first number that is no move."""
+def resign_action(env: Environment) -> int:
+    """The action that resigns in `resignable(env)`: the first number that is no move."""
     assert isinstance(env.spec.action, Discrete), "only board games can be resigned"
     return env.spec.action.size
 
 
 def resignable(env: Environment) -> Environment:
-    """The game in which `resignation(env)` loses it at once.
+    """The game in which `resign_action(env)` loses it at once.
 
     That action is in no set of legal ones and `spec.action` stays the game's own, so that searches and
     networks know nothing of it.
     """
-    resign = resignation(env)
+    resign = resign_action(env)
 
     def step(state: State, action: Array, key: Array) -> tuple[State, TimeStep]:
         state, timestep = env.step(state, jnp.minimum(action, resign - 1), key)

@@ -6,23 +6,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from imaginax.envs.games.names import Title
+from imaginax.envs.games.names import GameName
 from imaginax.types import Symmetries
 
 
-def symmetries(title: Title, shape: tuple[int, int, int], actions: int) -> Symmetries:
+def symmetries(game_name: GameName, shape: tuple[int, int, int], actions: int) -> Symmetries:
     """The maps of a game, the identity first.
 
     Eight of Go and tic-tac-toe; four of Othello, whose initial position has no more; two of Hex (the other is
     half a turn) and of Connect Four (the other is the mirror image); of other games the identity only.
 
     Args:
-        title: the game.
+        game_name: the game.
         shape: of its planes.
         actions: how many it has; those that are no point (pass, swap) stay as they are.
     """
-    points = _maps(title.kind, np.arange(shape[0] * shape[1]).reshape(shape[:2]))
-    if title.kind == "connect_four":
+    points = _maps(game_name.kind, np.arange(shape[0] * shape[1]).reshape(shape[:2]))
+    if game_name.kind == "connect_four":
         moved = points[:, -shape[1] :] % shape[1]  # an action is a column
     elif len(points) > 1:
         moved = points

@@ -18,12 +18,13 @@ class EnsembleConfig:
     """A learned dynamics model.
 
     Attributes:
-        kind: deterministic (D) or probabilistic (P), alone or as an ensemble (DE, PE).
+        kind: kind of network, deterministic (D) or probabilistic (P), alone or as an ensemble (DE, PE).
         members: networks in an ensemble; D and P have one.
         hidden: units of each hidden layer.
-        weight_decay: one rate a layer, the output layer included; each multiplies |W|^2 / 2.
-        propagation: how particles move; E is the only one for D, and TS1 and TSinf need an ensemble.
-        particles: particles a candidate, a multiple of `members` for TS1 and TSinf; E always uses one.
+        weight_decay: weight decay of each layer, the output layer included; each multiplies |W|^2 / 2.
+        propagation: propagation of particles; E is the only one for D, and TS1 and TSinf need an ensemble.
+        particles: particles of each candidate plan, a multiple of `members` for TS1 and TSinf; E always uses
+            one.
         reward: source of predicted rewards: the function that the environment publishes, or a further
             output of the networks; `auto` learns it where none is published.
         end: source of predicted ends of the episode: the environment's function, a learned probability, or

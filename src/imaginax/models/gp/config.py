@@ -31,13 +31,13 @@ class GPFitConfig:
     """How hyperparameters are chosen.
 
     Attributes:
-        starts: of each output. The first is at the present values, the second at length-scales std(x),
-            signal std(y) and noise std(y) / 10, and each further one is drawn around the second.
-        spread: standard deviation of the logarithms of those that are drawn.
-        steps: of L-BFGS from each start at most, each a likelihood with its gradient.
+        starts: searches for each output. The first is at the present values, the second at length-scales
+            std(x), signal std(y) and noise std(y) / 10, and each further one is drawn around the second.
+        spread: standard deviation of the logarithms of the starts that are drawn.
+        steps: most iterations of L-BFGS from each start, each a likelihood with its gradient.
         tolerance: relative change of the objective at which a search ends.
         curb: whether PILCO's penalty is part of the objective.
-        prior_std: of a log-normal prior on every parameter, around the second start; 0 for none.
+        prior_std: deviation of a log-normal prior on every parameter, around the second start; 0 for none.
     """
 
     starts: int = 2
@@ -63,12 +63,12 @@ class GPConfig:
     """A Gaussian process model of the dynamics.
 
     Attributes:
-        kernels: terms of the covariance function, of se, matern32, matern52 and linear; their sum is taken.
+        kernels: terms whose sum is the covariance function.
         capacity: rows of data that the processes keep, the newest ones; time grows with its cube.
         inducing: inducing inputs of a sparse model (FITC), which costs capacity inducing^2; 0: an exact one.
-        propagation: how particles move: E moves one by the predicted mean, DS draws every particle's step
-            from the prediction with its noise, MM redraws these steps from their own Gaussian fit.
-        particles: particles a candidate; E always uses one.
+        propagation: propagation of particles: E moves one by the predicted mean, DS draws every particle's
+            step from the prediction with its noise, MM redraws these steps from their own Gaussian fit.
+        particles: particles of each candidate plan; E always uses one.
         reward: source of predicted rewards: the function that the environment publishes, or one more process;
             `auto` learns it where none is published.
     """

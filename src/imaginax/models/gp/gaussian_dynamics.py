@@ -196,17 +196,10 @@ def world_model(env: Environment, fresh: Callable[[Array], Dynamics], *, certain
     return WorldModel(fresh, encode, observe, predict, lambda params, belief: belief, loss, can)
 
 
-class RollOut(NamedTuple):
-    """The beliefs after each of H controls, and the expected cost of each."""
-
-    beliefs: Gaussian
-    costs: Float[Array, "H"]
-
-
 def roll_out(
     task: GaussianTask, step: Step, gp: Prepared, start: Gaussian, controls: Float[Array, "H A"]
-) -> RollOut:
-    """Carries a belief through a whole plan.
+) -> Float[Array, "H"]:
+    """The expected cost of each step of a plan, its belief carried through all of it.
 
     Args:
         task: the environment's.
@@ -218,6 +211,6 @@ def roll_out(
 
     def advance(belief: Gaussian, control: Array):
         following = step(gp, belief, control)
-        return following, (following, task.cost(belief, control, following))
+        return following, task.cost(belief, control, following)
 
-    return RollOut(*jax.lax.scan(advance, start, controls)[1])
+    return jax.lax.scan(advance, start, controls)[1]

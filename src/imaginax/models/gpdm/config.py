@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 from imaginax.errors import ConfigError
 
@@ -15,18 +16,19 @@ class GPDMConfig:
     """What kind of model it is.
 
     Attributes:
-        latent: Z, dimensions of a position.
-        dynamics: "learned" with their hyperparameters, "fixed" at Lawrence's smooth RBF, "none" (a GPLVM).
-        inputs: of the dynamics: "x" is [x_t], "xx" [x_t, x_t-1], "xv" [x_t, x_t - x_t-1].
-        outputs: "x" is x_t+1, "dx" the difference x_t+1 - x_t.
-        balanced: weigh the dynamics by D/Z: the balanced GPDM.
-        kappa2: kappa^2, the variance of the prior of the scales w.
+        latent: dimensions Z of a latent position.
+        dynamics: hyperparameters of the dynamics: "learned", "fixed" at Lawrence's smooth RBF, "none" (a
+            GPLVM).
+        inputs: inputs of the dynamics: "x" is [x_t], "xx" [x_t, x_t-1], "xv" [x_t, x_t - x_t-1].
+        outputs: outputs of the dynamics: "x" is x_t+1, "dx" the difference x_t+1 - x_t.
+        balanced: whether D/Z weighs the dynamics, as in the balanced GPDM.
+        kappa2: variance kappa^2 of the prior of the scales w.
     """
 
     latent: int = 3
-    dynamics: str = "learned"
-    inputs: str = "x"
-    outputs: str = "x"
+    dynamics: Literal["learned", "fixed", "none"] = "learned"
+    inputs: Literal["x", "xx", "xv"] = "x"
+    outputs: Literal["x", "dx"] = "x"
     balanced: bool = False
     kappa2: float = 1e6
 
@@ -55,11 +57,11 @@ class GPDMFitConfig:
     """How a sweep goes.
 
     Attributes:
-        optimiser: "scg" as published, or "lbfgs" of optax with its zoom line search.
-        iterations: of the optimiser, between two updates of W.
+        optimiser: scaled conjugate gradients as published ("scg"), or "lbfgs", lower at equal cost.
+        iterations: iterations between two updates of W, of two gradients each.
     """
 
-    optimiser: str = "scg"
+    optimiser: Literal["scg", "lbfgs"] = "scg"
     iterations: int = 10
 
     def __post_init__(self):

@@ -15,7 +15,6 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
@@ -23,9 +22,9 @@ from imaginax.models.gpdm import kernels
 from imaginax.models.gpdm.config import GPDMConfig, GPDMFitConfig
 from imaginax.models.gpdm.data import MotionData
 from imaginax.models.gpdm.model import GPDMParams, best_scales, energy
+from imaginax.numerics import lbfgs, scg
 from imaginax.numerics.config import HMCConfig
 from imaginax.numerics.hmc import sample
-from imaginax.numerics.scg import minimise
 from imaginax.types import Metrics
 
 
@@ -97,17 +96,8 @@ def _optimise(
 ) -> tuple[PyTree, Array, Array]:
     """The point reached, the value there and the norm of the gradient."""
     if fit.optimiser == "scg":
-        found, state = minimise(objective, start, iterations=fit.iterations)
+        found, state = scg.minimise(objective, start, iterations=fit.iterations)
         return found, state.value, jnp.linalg.norm(state.gradient)
-    solver = optax.lbfgs()
-    both = optax.value_and_grad_from_state(objective)
-
-    def step(carry: tuple, _: None) -> tuple[tuple, None]:
-        point, state = carry
-        value, gradient = both(point, state=state)
-        updates, state = solver.update(gradient, state, point, value=value, grad=gradient, value_fn=objective)
-        return (optax.apply_updates(point, updates), state), None
-
-    (found, _), _ = jax.lax.scan(step, (start, solver.init(start)), length=fit.iterations)
-    value, gradient = jax.value_and_grad(objective)(found)
-    return found, value, jnp.linalg.norm(ravel_pytree(gradient)[0])
+    found = lbfgs.minimise(objective, start, steps=2 * fit.iterations, tolerance=0.0)
+    gradient = jax.grad(objective)(found.point)
+    return found.point, found.value, jnp.linalg.norm(ravel_pytree(gradient)[0])

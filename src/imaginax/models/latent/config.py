@@ -18,13 +18,14 @@ class RSSMConfig:
     """Sizes of a recurrent state-space model; the defaults are PlaNet's.
 
     Attributes:
-        kind: with both paths, or one of them alone.
-        deterministic: D, units of the deterministic state (rssm, gru).
-        stochastic: numbers, or choices, of the stochastic state.
-        classes: categories per choice; 0 makes the latents Gaussian.
+        kind: state with both paths (`rssm`), the stochastic one (`ssm`) or the deterministic one (`gru`)
+            alone.
+        deterministic: units D of the deterministic state (rssm, gru).
+        stochastic: size of the stochastic state: numbers, or choices where there are classes.
+        classes: categories of each choice; 0 makes the latents Gaussian.
         hidden: units of each hidden layer.
         min_std: least standard deviation of Gaussian distributions.
-        cell: PlaNet's GRU, or DreamerV2's with layer normalisation.
+        cell: recurrent cell, PlaNet's GRU or DreamerV2's with layer normalisation.
         activation: nonlinearity of the hidden layers.
         unimix: share of the uniform distribution in categorical latents (DreamerV3: 0.01).
     """
@@ -64,17 +65,17 @@ class ObjectiveConfig:
     """Weights of the parts of the loss; the defaults are those of PlaNet's released agent.
 
     Attributes:
-        reward: of the reward's error.
+        reward: weight of the reward's error.
         dynamics: weight of KL(stop_gradient(posterior) || prior), which trains the prior.
         representation: weight of KL(posterior || stop_gradient(prior)), which regularises the posterior;
             dynamics and representation are (1, 1) in PlaNet and Dreamer, (0.8, 0.2) in DreamerV2 and (1, 0.1)
             in DreamerV3.
-        free_nats: KL below this many nats is not penalised.
+        free_nats: nats of KL below which nothing is penalised.
         free_average: whether free nats apply to the mean KL of a batch (Dreamer), not to each step (PlaNet).
-        overshooting: beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
+        overshooting: weight beta_d of latent overshooting at every distance d from 2 on; 0 leaves it out.
         distance: D, the largest of overshooting, or the longest in a sequence if that is less; 1 is the bound
             without overshooting.
-        standard: of KL(posterior || standard normal), the global prior; 0 leaves it out.
+        standard: weight of KL(posterior || standard normal), the global prior; 0 leaves it out.
         continuation: weight of the continuation's likelihood, in a model that has one.
     """
 
@@ -106,8 +107,8 @@ class LatentModelConfig:
         depth: filters of the encoder's first layer.
         hidden: units of each hidden layer of the reward model, and of encoder and decoder where observations
             are no images.
-        bits: of an image's colours; the rest is noise.
-        backend: of the convolutions, see `networks.convolution`.
+        bits: bits of an image's colours that are kept; the rest is noise.
+        backend: implementation of the convolutions, see `networks.convolution`.
         activation: nonlinearity of those hidden layers.
         continuation: whether the model learns where episodes end, and predicts discounts.
     """

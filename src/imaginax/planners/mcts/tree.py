@@ -73,7 +73,8 @@ def new_tree(root: Root, nodes: int) -> Tree:
     def at_root(value: Array) -> Array:
         return filled(0, value.dtype, *value.shape[1:]).at[:, ROOT].set(value)
 
-    return mctx.Tree(
+    make: Any = mctx.Tree  # its fields come from a decorator that type checkers do not know
+    return make(
         node_visits=at_root(jnp.ones(batch, jnp.int32)),
         raw_values=at_root(root.value),
         node_values=at_root(root.value),
@@ -86,7 +87,7 @@ def new_tree(root: Root, nodes: int) -> Tree:
         children_discounts=filled(0, jnp.float32, slots),
         children_values=filled(0, jnp.float32, slots),
         embeddings=jax.tree.map(at_root, root.node),
-        root_invalid_actions=(),  # type: ignore[arg-type]  # the prior says so, at every node
+        root_invalid_actions=(),  # the prior says so, at every node
         extra_data=(),
     )
 

@@ -17,20 +17,20 @@ class ShootingConfig:
     """A sampling planner; the defaults are PETS's CEM for the cart-pole.
 
     Attributes:
-        method: random shooting, CEM as PETS or as PlaNet has it (`planet_cem`), iCEM or MPPI.
-        horizon: H, steps that a plan looks ahead.
-        population: candidate plans an iteration.
-        iterations: refinements a decision (all but random).
+        method: search: random shooting, CEM as PETS or as PlaNet has it (`planet_cem`), iCEM or MPPI.
+        horizon: steps H that a plan looks ahead.
+        population: candidate plans in an iteration.
+        iterations: iterations of a decision (all but random).
         elites: candidates that the next distribution is fitted to (cem, planet_cem, icem); fewer where fewer
             have a return.
         alpha: weight of the old mean and variance against the elites' (cem, icem).
-        epsilon: CEM stops once the largest variance is no larger than this.
+        epsilon: largest variance at which CEM stops (cem).
         noise_std: standard deviation of the first iteration's noise, as a fraction of half the action range
             (icem, mppi).
         noise_beta: exponent of the coloured noise's power spectrum, 0 is white (icem, mppi).
         keep: fraction of elites carried to the next iteration and, shifted, to the next decision (icem).
         decay: factor by which the population shrinks each iteration (icem).
-        temperature: of the exponential weights on returns (mppi).
+        temperature: temperature of the exponential weights on returns (mppi).
     """
 
     method: Method = "cem"

@@ -22,12 +22,12 @@ class AlphaGoZeroConfig(SelfPlayConfig):
     Its `updates` are those between two gates: one gate a chunk.
 
     Attributes:
-        gate_games: games between the new network and the best one, half of them with each colour; no more
-            than two for each opening.
-        gate_share: share of their points that the new network has to exceed.
-        gate_openings: moves of their openings, drawn without replacement. Without openings the games differ
-            by the random symmetries of the search alone.
-        resignation: when games are given up.
+        gate_games: games of a gate between the new network and the best one, half with each colour; at most
+            two for each opening.
+        gate_share: fraction of the points that the new network has to exceed.
+        gate_openings: random moves at the start of the games, drawn without replacement. With 0 the games
+            differ by the random symmetries of the search alone.
+        resignation: when players resign.
     """
 
     gate_games: int = 64
@@ -35,7 +35,7 @@ class AlphaGoZeroConfig(SelfPlayConfig):
     gate_openings: int = 2
     resignation: ResignationConfig = ResignationConfig()
 
-    least = SelfPlayConfig.least | {"gate_openings": 0, "gate_games": 2}
+    minimum = SelfPlayConfig.minimum | {"gate_openings": 0, "gate_games": 2}
 
     def __post_init__(self):
         super().__post_init__()

@@ -19,8 +19,8 @@ class AlphaZeroConfig(SelfPlayConfig):
     """AlphaZero on one game; see `SelfPlayConfig` for the fields it shares with AlphaGo Zero.
 
     Attributes:
-        symmetries: learn from every position under a symmetry of its board, drawn at random, which the paper
-            gave up so as to treat all games alike.
+        symmetries: whether every position is learned from under a random symmetry of its board, which the
+            paper gave up so as to treat all games alike.
     """
 
     symmetries: bool = False

@@ -25,7 +25,7 @@ class GPMPCConfig:
         chunk_steps: steps between two reports, a divisor of the trial; 0 reports once a trial.
         eval_episodes: episodes of the final evaluation.
         online: whether every transition enters the posterior at once.
-        fit: how hyperparameters are chosen.
+        fit: choice of the hyperparameters.
         planner: the controller.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from imaginax.errors import ConfigError
 from imaginax.models.gpdm.config import GPDMConfig, GPDMFitConfig
@@ -26,15 +26,15 @@ class GPDMSystemConfig:
         motion: path of an .amc file; empty takes the walk that the package generates.
         skeleton: path of its .asf file; empty takes the only one in the folder of the motion.
         frames: frames of the file that are used, before `every`; 0 for all.
-        every: keeps one of so many frames.
+        every: frames of which one is kept.
         missing: first missing frame and the one after the last, among those kept.
-        method: "map", or "two_stage" with hyperparameters by Monte Carlo EM.
+        method: estimate, "map" or "two_stage" with hyperparameters by Monte Carlo EM.
         pieces: sweeps over the pieces between gaps; 0 begins with straight lines across.
-        rounds: of Monte Carlo EM.
-        sweeps: over the whole.
+        rounds: rounds of Monte Carlo EM.
+        sweeps: sweeps over the whole sequence.
         model: the kind of model.
-        fit: a sweep.
-        hmc: the draws of Monte Carlo EM.
+        fit: settings of a sweep.
+        hmc: sampler of Monte Carlo EM.
     """
 
     lengths: ClassVar[tuple[str, ...]] = ("sweeps",)
@@ -45,7 +45,7 @@ class GPDMSystemConfig:
     frames: int = 260
     every: int = 2
     missing: tuple[int, int] = (40, 60)
-    method: str = "map"
+    method: Literal["map", "two_stage"] = "map"
     pieces: int = 50
     rounds: int = 20
     sweeps: int = 50

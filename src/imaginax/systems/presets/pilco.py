@@ -19,12 +19,13 @@ class PolicySearchConfig:
     """The policy and its search.
 
     Attributes:
-        policy: `rbf` or `linear`; both are squashed into the bounds.
-        centres: of an `rbf` policy.
+        policy: kind of policy; both are squashed into the bounds.
+        centres: number of basis functions of an `rbf` policy.
         horizon: steps of a roll-out; 0 takes a trial's.
-        starts: the policy of the last trial and random ones that reach over all that was seen. Searches begin
-            at the former and at the best of the latter, and the better result is kept. Published is 1.
-        steps: of L-BFGS in a search at most, each a roll-out with its gradient.
+        starts: number of searches: from the policy of the last trial and random ones that reach over all that
+            was seen. Searches begin at the former and at the best of the latter, and the better result is
+            kept. Published is 1.
+        steps: most iterations of L-BFGS in a search, each a roll-out with its gradient.
         tolerance: relative change of the cost at which a search ends.
     """
 
@@ -54,8 +55,8 @@ class PILCOConfig:
         trials: trials after the random one.
         eval_episodes: episodes of the final evaluation.
         inducing: inputs of the processes that stand for more data than that (FITC); 0 keeps all data.
-        fit: how hyperparameters are chosen.
-        search: the policy and how it is improved.
+        fit: choice of the hyperparameters.
+        search: policy and its search.
     """
 
     lengths: ClassVar[tuple[str, ...]] = ("trials",)

@@ -21,22 +21,23 @@ class PlaNetConfig:
         env: name of the environment (`imaginax list`).
         action_repeat: steps of the environment for which every action is held.
         episode_steps: steps of the environment after which an episode is truncated; 0 takes its own limit.
-        image: height and width of what is seen; 0 takes the environment's own observation.
+        image: height and width of the images that are seen, in pixels; 0 takes the environment's own
+            observation.
         environments: episodes that are collected side by side.
-        seed_episodes: with random actions, before the first update; a multiple of `environments`.
-        episodes: after those, a multiple of `environments`.
-        updates: of the model before each of them, or before each batch of them that goes on side by side.
+        seed_episodes: episodes with random actions before the first update; a multiple of `environments`.
+        episodes: episodes after those, a multiple of `environments`.
+        updates: updates of the model before each of those episodes, or each batch of them side by side.
         batch_size: sequences an update learns from.
-        sequence: steps of each.
+        sequence: steps of each of these sequences.
         memory: steps of each environment that replay has room for; 0 keeps all.
         exploration: standard deviation of the noise on actions in half the action range.
-        learning_rate: of Adam.
+        learning_rate: learning rate of Adam.
         lr_decay: share of all updates, the last ones, in which the learning rate falls to 0; not the paper's.
-        adam_epsilon: of Adam.
+        adam_epsilon: epsilon of Adam.
         clip_norm: largest norm of a gradient.
         eval_episodes: episodes of the final evaluation.
         model: the latent dynamics and what surrounds them.
-        objective: what they learn from.
+        objective: loss that they minimise.
         planner: the controller.
     """
 
@@ -117,7 +118,7 @@ TINY = PlaNetConfig(
     image=0,
     environments=8,
     seed_episodes=16,
-    episodes=64,
+    episodes=40,
     updates=100,
     batch_size=64,
     sequence=21,

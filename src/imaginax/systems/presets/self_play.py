@@ -18,24 +18,25 @@ class SelfPlayConfig:
 
     Attributes:
         env: name of the game (`imaginax list`).
-        max_plies: moves after which a game is cut off; 0 takes the game's own limit.
-        environments: games that are played side by side.
+        max_plies: moves after which a game is truncated; 0 for the game's own limit.
+        environments: parallel games.
         warmup: chunks of self-play before the first update.
-        chunks: chunks that begin with updates, after that.
+        chunks: chunks that begin with updates, after those of the warm-up.
         chunk_plies: moves of every game in a chunk.
-        updates: of the network, at the start of a chunk.
-        batch_size: positions an update learns from, a multiple of `environments`.
-        window_games: the newest games that positions are drawn from.
-        window_plies: moves of each of the side-by-side games that memory has room for.
-        search_value: weight in the value's target of what the search expected, beside the outcome of the
-            game, which alone the papers take. It varies less between games that begin alike.
-        sampled_plies: moves of a game that are drawn in proportion to visits; then the most visited are made.
-        opening_plies: a game begins with 0 to so many random moves, to see more kinds of positions; the
-            papers have none.
-        evaluation: the match at the end.
-        search: of the moves.
-        network: policy and value.
-        optimiser: of the network.
+        updates: updates of the network at the start of a chunk.
+        batch_size: positions of an update, a multiple of `environments`.
+        window_games: newest games that positions are sampled from.
+        window_plies: moves of each parallel game that replay has room for.
+        search_value: weight of the search's value in the value target, beside the outcome of the game, which
+            alone the papers take. It varies less between games that begin alike.
+        sampled_plies: moves of a game that are sampled in proportion to visits; later ones are the most
+            visited.
+        opening_plies: maximum number of random moves at the start of a game, to see more kinds of positions;
+            0 in the papers.
+        evaluation: match at the end of a run.
+        search: tree search for the moves.
+        network: policy and value network.
+        optimiser: optimiser of the network.
     """
 
     lengths: ClassVar[tuple[str, ...]] = ("chunks",)
@@ -58,14 +59,14 @@ class SelfPlayConfig:
     network: NetworkConfig = NetworkConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
 
-    # Whole numbers that may be other than 1 at the least.
-    least: ClassVar[dict[str, int]] = {"max_plies": 0, "sampled_plies": 0, "opening_plies": 0}
+    # Minimum of each whole number, where it is not 1.
+    minimum: ClassVar[dict[str, int]] = {"max_plies": 0, "sampled_plies": 0, "opening_plies": 0}
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value, least = getattr(self, field.name), self.least.get(field.name, 1)
-            if type(value) is int and not least <= value < 2**31:
-                raise ConfigError(f"{field.name} must be at least {least} and below 2^31, got {value}")
+            value, minimum = getattr(self, field.name), self.minimum.get(field.name, 1)
+            if type(value) is int and not minimum <= value < 2**31:
+                raise ConfigError(f"{field.name} must be at least {minimum} and below 2^31, got {value}")
         if not 0.0 <= self.search_value <= 1.0:
             raise ConfigError(f"search_value must lie in [0, 1], got {self.search_value}")
         if self.batch_size % self.environments:

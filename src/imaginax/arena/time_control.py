@@ -1,8 +1,8 @@
-"""A player at thought: how many simulations fit into the time there is, and what they found.
+"""Time control: how many simulations fit into the time for a move.
 
-A compiled search has a fixed number of simulations, so there is a program for every number in use: the own
-one, and for other times own x 4^k. A thought without end runs ever larger searches, each from the start,
-which costs a third more than the last one alone.
+A compiled search has a fixed number of simulations, so there is a program for every number in use: the
+player's own, and own x 4^k for other times. A search without a limit is a series of ever larger searches,
+each from the start, which costs a third more than the last one alone.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ _STEP = 4  # between two sizes of search
 _LARGEST = 4096  # simulations; a chess tree takes 110 KB for each, without `search.width`
 
 
-class Limit(NamedTuple):
-    """How long to think.
+class SearchLimit(NamedTuple):
+    """How long a player may search for a move.
 
     Attributes:
-        simulations: of the search; None is the player's own number.
-        seconds: the search is the largest that is expected to end in time (the smallest, if none does).
-        endless: searches become larger until somebody says stop; `simulations` is then the first size.
+        simulations: simulations of the search; None for the player's own number.
+        seconds: time for the move; the search is the largest that is expected to end in time (the smallest,
+            if none does).
+        endless: whether ever larger searches run until they are stopped, the first of `simulations`.
     """
 
     simulations: int | None = None
@@ -37,16 +38,16 @@ class Limit(NamedTuple):
     endless: bool = False
 
 
-class Decision(NamedTuple):
-    """What a player thinks of a position.
+class MoveChoice(NamedTuple):
+    """The move that a player chose, and what its search found.
 
     Attributes:
-        action: its move.
-        policy: shares of its search over actions.
-        value: the result that it expects for the player to move, in [-1, 1].
-        line: the moves that it expects, its own first.
-        simulations: of the search behind it, 1 for a player that does not count them.
-        seconds: since it began to think.
+        action: chosen move.
+        policy: visit shares of the actions.
+        value: expected result for the player to move, in [-1, 1].
+        line: principal variation, the chosen move first.
+        simulations: simulations of the search; 1 for a player that does not count them.
+        seconds: time since the search began.
     """
 
     action: int
@@ -58,15 +59,15 @@ class Decision(NamedTuple):
 
 
 class _Size(NamedTuple):
-    """A player that thinks for one number of simulations, compiled when it is first called."""
+    """A player with one number of simulations, compiled when it is first called."""
 
     player: Player
     move: Callable[..., Any]
     observe: Callable[..., Any]
 
 
-class Mind:
-    """A player with its parameters, its memory of one game and its speed."""
+class TimedPlayer:
+    """A player with its parameters, its memory of one game and its measured speed."""
 
     def __init__(
         self,
@@ -79,10 +80,10 @@ class Mind:
         """Remembers nothing yet.
 
         Args:
-            player: simulations -> the player, as `System.player`.
-            params: of the player.
-            simulations: its own number; None for a player that does not count them and has one speed.
-            seed: of all draws.
+            player: simulations -> player, as `System.player`.
+            params: parameters of the player.
+            simulations: its own number of simulations; None for a player that has one speed.
+            seed: seed of all random draws.
         """
         self._player, self._params, self._own = player, params, simulations
         self._sizes: dict[int | None, _Size] = {}
@@ -96,11 +97,11 @@ class Mind:
     # ------------------------------------------------------------ memory
 
     def set_simulations(self, simulations: int) -> None:
-        """Changes the player's own number."""
+        """Changes the player's own number of simulations."""
         self._own = simulations
 
     def forget(self) -> None:
-        """Of a new game, or of one in which moves were taken back."""
+        """Forgets the game, as for a new one or after moves were taken back."""
         self._memory, self._remembers = None, -1
 
     def observe(self, action: int) -> None:
@@ -109,34 +110,34 @@ class Mind:
             batch = jnp.asarray([action], jnp.int32)
             self._memory = self._size(self._remembers).observe(self._memory, batch)
 
-    # ------------------------------------------------------------ thought
+    # ------------------------------------------------------------ search
 
     def think(
         self,
         timestep: TimeStep,
         legal: Bool[np.ndarray, "A"],
-        limit: Limit,
+        limit: SearchLimit,
         *,
         stop: Event | None = None,
-        report: Callable[[Decision], None] | None = None,
-    ) -> Decision:
+        report: Callable[[MoveChoice], None] | None = None,
+    ) -> MoveChoice:
         """Decides on a move.
 
         Args:
             timestep: of the game, a batch of one.
-            legal: the moves to choose from, at least one.
-            limit: of the thought.
-            stop: ends an endless one after the search under way.
-            report: is told of every search.
+            legal: moves to choose from, at least one.
+            limit: time or simulations.
+            stop: ends an endless series after the search under way.
+            report: called with the result of every search.
         """
         start = time.perf_counter()
         for simulations in self._plan(timestep, limit):
-            decision = self._search(timestep, legal, simulations, start)
+            choice = self._search(timestep, legal, simulations, start)
             if report is not None:
-                report(decision)
+                report(choice)
             if stop is not None and stop.is_set():
                 break
-        return decision  # pyright: ignore[reportPossiblyUnboundVariable] (a plan has at least one search)
+        return choice  # pyright: ignore[reportPossiblyUnboundVariable] (a plan has at least one search)
 
     def prepare(self, timestep: TimeStep, seconds: float | None = None) -> None:
         """Compiles what moves of so many seconds need, or moves of the own number of simulations."""
@@ -151,7 +152,7 @@ class Mind:
         weights = np.exp(logits - logits.max())
         return int(self._random.choice(policy.size, p=weights / weights.sum()))
 
-    def _plan(self, timestep: TimeStep, limit: Limit) -> Iterator[int | None]:
+    def _plan(self, timestep: TimeStep, limit: SearchLimit) -> Iterator[int | None]:
         """The sizes of one search after the other."""
         if self._own is None:
             yield None
@@ -210,14 +211,14 @@ class Mind:
 
     def _search(
         self, timestep: TimeStep, legal: Bool[np.ndarray, "A"], simulations: int | None, start: float
-    ) -> Decision:
+    ) -> MoveChoice:
         size = self._size(simulations)
         if simulations != self._remembers:
             self._memory, self._remembers = size.player.init(1), simulations
         self._key, key = jax.random.split(self._key)
         timestep, began = timestep._replace(legal=jnp.asarray(legal)[None]), time.perf_counter()
         action, self._memory, thought = size.move(self._params, self._memory, timestep, key)
-        decision = Decision(
+        choice = MoveChoice(
             action=int(action[0]),
             policy=np.asarray(thought.policy, np.float64)[0],
             value=float(thought.value[0]),
@@ -226,7 +227,7 @@ class Mind:
             seconds=time.perf_counter() - start,
         )
         self._note(simulations, time.perf_counter() - began)
-        return _among(decision, legal)
+        return _among(choice, legal)
 
 
 def _steps(size: int) -> int:
@@ -237,11 +238,11 @@ def _steps(size: int) -> int:
     return steps
 
 
-def _among(decision: Decision, legal: Bool[np.ndarray, "A"]) -> Decision:
+def _among(choice: MoveChoice, legal: Bool[np.ndarray, "A"]) -> MoveChoice:
     """The same with no weight on other moves than `legal` ones."""
-    policy = np.where(legal, np.nan_to_num(decision.policy), 0.0)
+    policy = np.where(legal, np.nan_to_num(choice.policy), 0.0)
     policy = policy / policy.sum() if policy.sum() > 0 else legal / legal.sum()
-    if legal[decision.action]:
-        return decision._replace(policy=policy, line=decision.line or (decision.action,))
+    if legal[choice.action]:
+        return choice._replace(policy=policy, line=choice.line or (choice.action,))
     best = int(policy.argmax())
-    return decision._replace(action=best, policy=policy, line=(best,))
+    return choice._replace(action=best, policy=policy, line=(best,))
