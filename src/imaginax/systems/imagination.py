@@ -13,8 +13,7 @@ from jaxtyping import Array, PyTree
 from imaginax import envs
 from imaginax.acting import filtering
 from imaginax.acting.exploration import Explore, act_randomly, epsilon_greedy, gaussian_noise
-from imaginax.data.replay import ring_replay
-from imaginax.data.sequences import sample_sequences
+from imaginax.data.sequences import sequence_replay
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actions, vectorise
 from imaginax.learning.actor_critic import ActorCritic, Behaviour, Critic, Starts, adam, make_actor_critic
@@ -63,15 +62,13 @@ class Parts(NamedTuple):
         env: one environment, as the agent sees it.
         model: the latent world model.
         behaviour: actor and critic.
-        replay: what was experienced.
-        sample: (memory of replay, key) -> sequences [B T ...].
+        replay: what was experienced, sampled as sequences [B T ...].
     """
 
     env: Environment
     model: WorldModel
     behaviour: ActorCritic
     replay: Replay
-    sample: Callable[[PyTree, Array], Trajectory]
 
 
 def make_parts(config: ImaginationConfig, env: Environment | None) -> Parts:
@@ -94,12 +91,14 @@ def make_parts(config: ImaginationConfig, env: Environment | None) -> Parts:
         critic_optimiser=config.critic_optimiser,
     )
     steps = config.prefill_steps + config.chunks * config.chunk_steps
-    replay = ring_replay(_example(env), config.memory or steps, config.environments)
-
-    def sample(memory: PyTree, key: Array) -> Trajectory:
-        return sample_sequences(replay.data(memory), key, batch=config.batch_size, length=config.sequence)
-
-    return Parts(env, model, behaviour, replay, sample)
+    replay = sequence_replay(
+        _example(env),
+        config.memory or steps,
+        config.environments,
+        batch=config.batch_size,
+        sequence=config.sequence,
+    )
+    return Parts(env, model, behaviour, replay)
 
 
 def make_critic(config: ImaginationConfig) -> Critic:
@@ -145,7 +144,7 @@ def make_system(name: str, config: ImaginationConfig, parts: Parts, learn: Calla
 
     def update(learner: ImaginationLearner, memory: PyTree, key: Array):
         key_data, key_learn = jax.random.split(key)
-        return learn(learner, parts.sample(memory, key_data), key_learn)
+        return learn(learner, parts.replay.sample(memory, key_data), key_learn)
 
     def evaluate(state: SystemState, key):
         params = params_of(state.learner)
