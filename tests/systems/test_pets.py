@@ -127,6 +127,17 @@ def control(config, key):
 
 
 @pytest.mark.slow
+def test_learns_with_a_reward_that_it_has_to_learn():
+    """Rewards from -0.1 to -400; the optimum is -1.65 on average, doing nothing gets -8.4."""
+    model = dataclasses.replace(
+        TINY.model, hidden=(64, 64), weight_decay=(0.0,) * 3, reward="learned", end="never"
+    )
+    fit = dataclasses.replace(TINY.fit, epochs=200)
+    config = dataclasses.replace(TINY, trials=20, model=model, fit=fit)
+    assert control(config, jax.random.key(0)).mean() > -5.0
+
+
+@pytest.mark.slow
 def test_learns_with_gaussian_processes():
     """The optimum of the linear task is -1.65 on average, doing nothing gets -8.4."""
     config = pets_presets.with_gaussian_processes(pets_presets.TINY)

@@ -55,18 +55,22 @@ def make_fit(
     network, learned = make_network(env, model), learned_outcomes(env, model)
     optimiser = optax.adam(config.learning_rate)
 
-    def loss(weights, scaler: Scaler, batch: RegressionBatch):
-        return *ensemble_loss(network, model, EnsembleParams(weights, scaler), batch), None
+    def loss(weights, params: EnsembleParams, batch: RegressionBatch):
+        return *ensemble_loss(network, model, params._replace(network=weights), batch), None
 
     def step(learner: Learner, batch: RegressionBatch) -> tuple[Learner, Metrics]:
-        weights, scaler = learner.params
-        moved, metrics, _ = gradient_step(loss, optimiser, learner._replace(params=weights), scaler, batch)
-        return moved._replace(params=EnsembleParams(moved.params, scaler)), metrics
+        weights = learner._replace(params=learner.params.network)
+        moved, metrics, _ = gradient_step(loss, optimiser, weights, learner.params, batch)
+        return moved._replace(params=learner.params._replace(network=moved.params)), metrics
 
     def fit(learner: Learner, transitions: Transition, count: Array | int, key: Array):
         data = dataset(env, learned, transitions, count, config.holdout)
-        scaler = fit_scaler(data.inputs[data.train], jnp.arange(len(data.train)) < data.train_size)
-        learner = learner._replace(params=learner.params._replace(scaler=scaler))
+        used = jnp.arange(len(data.train)) < data.train_size
+        params = learner.params._replace(scaler=fit_scaler(data.inputs[data.train], used))
+        if learned.reward:
+            rewards = data.targets[data.train, network.outputs - 1 : network.outputs]
+            params = params._replace(reward=fit_scaler(rewards, used))
+        learner = learner._replace(params=params)
         learner, metrics = _run_epochs(step, model.networks, config, learner, data, key)
         if config.holdout:
             metrics |= _holdout_metrics(network, model, learner.params, data)

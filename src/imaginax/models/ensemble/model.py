@@ -28,17 +28,18 @@ from imaginax.types import Box, Capabilities, ConfigError, Environment, Metrics,
 
 
 class Scaler(NamedTuple):
-    """Standardises network inputs; refitted on all data before each training."""
+    """Standardises network inputs, or a learned reward; refitted on all data before each training."""
 
     mean: Float[Array, "F"]
     std: Float[Array, "F"]
 
 
 class EnsembleParams(NamedTuple):
-    """Weights of the networks and the (not learned) input scaler."""
+    """Weights of the networks, and scalers, which are not learned, of inputs and of a learned reward."""
 
     network: Any
     scaler: Scaler
+    reward: Scaler | None = None
 
 
 class RegressionBatch(NamedTuple):
@@ -64,7 +65,8 @@ def ensemble(env: Environment, config: EnsembleConfig) -> WorldModel:
     def init(key: Array) -> EnsembleParams:
         width = input_size(env)
         variables = network.init(key, jnp.zeros((config.networks, 1, width)))
-        return EnsembleParams(variables["params"], Scaler(jnp.zeros(width), jnp.ones(width)))
+        reward = Scaler(jnp.zeros(1), jnp.ones(1)) if learned.reward else None
+        return EnsembleParams(variables["params"], Scaler(jnp.zeros(width), jnp.ones(width)), reward)
 
     def encode(params, observation: Float[Array, "B D"], key) -> Particles:
         return certain_particles(observation, particles, ends=learned.ends)
@@ -112,7 +114,10 @@ def make_network(env: Environment, config: EnsembleConfig) -> EnsembleMLP:
 def member_predictions(
     network: EnsembleMLP, params: EnsembleParams, inputs: Float[Array, "K M F"]
 ) -> tuple[Float[Array, "K M D"], Float[Array, "K M D"] | None]:
-    """Mean and variance (None where deterministic) of the Gaussian targets, each member on its own inputs."""
+    """Mean and variance (None where deterministic) of the targets, each member on its own inputs.
+
+    A learned reward stays standardised.
+    """
     mean, log_variance, _ = _outputs(network, params, inputs)
     return mean, None if log_variance is None else jnp.exp(log_variance)
 
@@ -125,6 +130,8 @@ def _imagined(
     A return is an expectation: noise of single rewards would blur the comparison of plans and change nothing.
     """
     mean, log_variance, logits = _outputs(network, params, inputs)
+    if params.reward is not None:
+        mean = mean.at[..., size:].multiply(params.reward.std).at[..., size:].add(params.reward.mean)
     mean = jnp.concatenate([mean, jax.nn.sigmoid(logits)], axis=-1)
     if log_variance is None:
         return mean, None
@@ -139,11 +146,15 @@ def ensemble_loss(
 
     Probabilistic members: the sum over members of mean[(mu - y)^2 / var + log var], without the factor 1/2,
     plus 0.01 (sum max log var - sum min log var). Deterministic ones: mean[(mu - y)^2] / 2. Both add the
-    weight decay. Means run over the batch and the dimensions. A learned end adds the sum over members of the
-    mean cross-entropy.
+    weight decay. Means run over the batch and the dimensions. A learned reward is standardised, so that its
+    unit does not weigh it against the observation. A learned end adds the sum over members of the mean
+    cross-entropy.
     """
     mean, log_variance, logits = _outputs(network, params, batch.inputs)
-    squares = jnp.square(mean - batch.targets[..., : network.outputs])
+    targets = batch.targets[..., : network.outputs]
+    if params.reward is not None:
+        targets = targets.at[..., -1:].add(-params.reward.mean).at[..., -1:].divide(params.reward.std)
+    squares = jnp.square(mean - targets)
     decay = weight_decay(params.network, config.weight_decay)
     if log_variance is None:
         fit, bounds = _member_sum(squares / 2, batch.weights), 0.0
