@@ -108,7 +108,7 @@ def test_a_reward_of_one_for_ever_is_worth_the_geometric_series():
 
 
 def test_the_gradient_of_dynamics_is_that_of_the_returns():
-    """x' = 0.8 x + a, reward -x'^2: against finite differences, the actor's own inputs held as in the papers."""
+    """x' = 0.8 x + a, reward -x'^2: against finite differences, inputs of the actor held."""
 
     def predict(params, belief, action, key):
         following = params * belief + action
