@@ -46,16 +46,17 @@ def make_actor(
         features: what the network sees of a belief.
         width: F, their number.
     """
-    discrete = isinstance(spec.action, Discrete)
-    outputs = spec.action.size if discrete else 2 * spec.action.shape[-1]
+    if isinstance(spec.action, Discrete):
+        outputs, stands_for = spec.action.size, StraightThroughOneHot
+    else:
+        outputs, stands_for = 2 * spec.action.shape[-1], partial(_CONTINUOUS[config.continuous], config)
     network = MLP(config.hidden, outputs, activation(config.activation))
-    stands_for = StraightThroughOneHot if discrete else partial(_CONTINUOUS[config.continuous], config)
 
     def init(key: Array) -> Params:
         return network.init(key, jnp.zeros((1, width)))["params"]
 
     def act(params: Params, belief: Belief) -> Any:
-        return stands_for(network.apply({"params": params}, features(belief)))
+        return stands_for(network.apply({"params": params}, features(belief)))  # pyright: ignore
 
     return Actor(init, act)
 
