@@ -51,8 +51,8 @@ def latent_model(spec: EnvSpec, config: LatentModelConfig, objective: ObjectiveC
 
     `decode` gives images in [-0.5, 0.5], vectors, or logits of planes; `loss` takes a `Trajectory`
     [B T ...], see `models.latent.objective.loss`. Discrete actions are numbers, -1 for none, or one-hot
-    vectors, through which gradients pass. Predicted discounts are probabilities that the episode goes on; 1 without a
-    continuation.
+    vectors, through which gradients pass. Predicted discounts are probabilities that the episode goes on; 1
+    without a continuation.
 
     Raises:
         ConfigError: for observations that are no vectors, no planes of truth values and no images of a known
