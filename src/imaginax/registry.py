@@ -69,7 +69,18 @@ def build(name: str, config: Any, env: Any = None) -> Any:
     return importlib.import_module(f"imaginax.systems.{name}").make(config, env)
 
 
-_NAMES = ("pets", "mpc", "gp_mpc", "pilco", "gpdm", "planet", "dreamer", "alphago_zero", "alphazero")
+_NAMES = (
+    "pets",
+    "mpc",
+    "gp_mpc",
+    "pilco",
+    "gpdm",
+    "planet",
+    "dreamer",
+    "dreamerv2",
+    "alphago_zero",
+    "alphazero",
+)
 
 SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in _NAMES}
 

@@ -144,7 +144,10 @@ def make_system(name: str, config: ImaginationConfig, parts: Parts, learn: Calla
 
     def update(learner: ImaginationLearner, memory: PyTree, key: Array):
         key_data, key_learn = jax.random.split(key)
-        return learn(learner, parts.replay.sample(memory, key_data), key_learn)
+        data = parts.replay.sample(memory, key_data)
+        if config.rewards == "tanh":
+            data = data._replace(reward=jnp.tanh(data.reward))
+        return learn(learner, data, key_learn)
 
     def evaluate(state: SystemState, key):
         params = params_of(state.learner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from imaginax.errors import ConfigError
 from imaginax.learning.config import ActorCriticConfig, AdamConfig
@@ -30,6 +30,7 @@ class ImaginationConfig:
         memory: steps of each environment that replay has room for; 0 keeps all.
         exploration: standard deviation of the noise on continuous actions, in half the action range;
             probability of a random action where actions are discrete.
+        rewards: what the model learns of rewards: themselves, or their hyperbolic tangent.
         eval_episodes: episodes of the final evaluation.
         model: latent dynamics and what surrounds them.
         objective: what the model learns from.
@@ -56,6 +57,7 @@ class ImaginationConfig:
     sequence: int = 50
     memory: int = 0
     exploration: float = 0.3
+    rewards: Literal["plain", "tanh"] = "plain"
     eval_episodes: int = 1
     model: LatentModelConfig = LatentModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
