@@ -69,7 +69,18 @@ def build(name: str, config: Any, env: Any = None) -> Any:
     return importlib.import_module(f"imaginax.systems.{name}").make(config, env)
 
 
-_NAMES = ("pets", "mpc", "gp_mpc", "pilco", "gpdm", "planet", "alphago_zero", "alphazero")
+_NAMES = (
+    "pets",
+    "mpc",
+    "gp_mpc",
+    "pilco",
+    "gpdm",
+    "planet",
+    "dreamer",
+    "dreamerv2",
+    "alphago_zero",
+    "alphazero",
+)
 
 SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in _NAMES}
 
@@ -104,6 +115,11 @@ ENVIRONMENTS = {
     "gpmpc_double_pendulum": "imaginax.envs.gpmpc:double_pendulum",
     "gpmpc_cartpole_wall": "imaginax.envs.gpmpc:cartpole_wall",
     "gpmpc_double_pendulum_wall": "imaginax.envs.gpmpc:double_pendulum_wall",
+    "minatar_asterix": "imaginax.envs.minatar:asterix",
+    "minatar_breakout": "imaginax.envs.minatar:breakout",
+    "minatar_freeway": "imaginax.envs.minatar:freeway",
+    "minatar_seaquest": "imaginax.envs.minatar:seaquest",
+    "minatar_space_invaders": "imaginax.envs.minatar:space_invaders",
     "missing_frames": "imaginax.envs.missing_frames:generated",
     "diagnostic_bandit": "imaginax.envs.diagnostics:bandit",
     "diagnostic_lqr": "imaginax.envs.diagnostics:lqr",

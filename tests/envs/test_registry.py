@@ -76,10 +76,12 @@ def test_every_analytic_environment_keeps_the_contract(name):
     (before, timesteps), frames = episode(actions)
     assert env.spec.name == name
     assert timesteps.observation.shape[2:] == env.spec.observation.shape
-    assert np.isfinite(timesteps.final_observation).all() and timesteps.observation.dtype == jnp.float32
+    assert np.isfinite(timesteps.final_observation).all() and (
+        timesteps.observation.dtype == env.spec.observation.dtype
+    )
     assert timesteps.last[: env.spec.max_steps].any() and (timesteps.last == timesteps.first).all()
     assert frames.dtype == jnp.uint8 and frames.ndim == 4 and frames.shape[-1] == 3
-    assert len(np.unique(frames[0])) > 10
+    assert len(np.unique(frames[0])) > 4
     if env.reward is not None:
         rewards = env.reward(before, actions, timesteps.final_observation)
         np.testing.assert_allclose(rewards, timesteps.reward, rtol=1e-5, atol=1e-5)

@@ -77,6 +77,65 @@ class OptimiserConfig:
                 raise ConfigError(f"optimiser.{name} must lie in [0, {highest:g}), got {getattr(self, name)}")
 
 
+@dataclasses.dataclass(frozen=True)
+class AdamConfig:
+    """Adam on gradients of bounded norm.
+
+    Attributes:
+        learning_rate: learning rate.
+        epsilon: constant in the denominator of a step.
+        clip_norm: largest norm of a gradient.
+        weight_decay: share of the weights that a step takes away, times the learning rate.
+    """
+
+    learning_rate: float
+    epsilon: float = 1e-8
+    clip_norm: float = 100.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            if not 0.0 <= getattr(self, field.name) <= 1e6:
+                raise ConfigError(f"{field.name} must lie in [0, 1e6], got {getattr(self, field.name)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ActorCriticConfig:
+    """How an actor and a critic learn in imagination; the defaults are Dreamer's.
+
+    Attributes:
+        horizon: steps that are imagined.
+        discount: discount of future reward.
+        trace_decay: lambda of the returns.
+        gradient: what moves the actor: derivatives through the dynamics, REINFORCE, or a mixture of both.
+        mixture: weight of the derivatives in the mixture; the rest is REINFORCE.
+        entropy: weight of the actor's entropy.
+        critic: whether returns go on behind the horizon with the critic's value; else the actor maximises the
+            sum of the imagined rewards.
+        target_every: updates after which the critic in the targets is renewed; 1 for the critic itself.
+    """
+
+    horizon: int = 15
+    discount: float = 0.99
+    trace_decay: float = 0.95
+    gradient: Literal["dynamics", "reinforce", "mixture"] = "dynamics"
+    mixture: float = 0.1
+    entropy: float = 0.0
+    critic: bool = True
+    target_every: int = 1
+
+    def __post_init__(self):
+        if not 2 <= self.horizon <= 10_000:
+            raise ConfigError(f"behaviour.horizon must lie in [2, 10000], got {self.horizon}")
+        if not 1 <= self.target_every < 2**31:
+            raise ConfigError(f"behaviour.target_every must lie in [1, 2^31), got {self.target_every}")
+        for name in ("discount", "trace_decay", "mixture"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"behaviour.{name} must lie in [0, 1], got {getattr(self, name)}")
+        if not 0.0 <= self.entropy <= 1e3:
+            raise ConfigError(f"behaviour.entropy must lie in [0, 1000], got {self.entropy}")
+
+
 def published(presets: Mapping[str, Config], name: str, env: str) -> Config:
     """The settings of an environment of the papers.
 

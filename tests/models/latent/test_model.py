@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ from imaginax.learning.learner import gradient_step, init_learner
 from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
 from imaginax.models.latent.model import latent_model
 from imaginax.models.latent.rssm import features
-from imaginax.types import Box, ConfigError, EnvSpec, Trajectory
+from imaginax.types import Box, ConfigError, Discrete, EnvSpec, Trajectory
 
 SMALL = LatentModelConfig(RSSMConfig(deterministic=16, stochastic=4, hidden=16), depth=2, hidden=(16, 16))
 ACTION = Box((2,), -1.0, 1.0)
@@ -95,3 +97,30 @@ def test_what_does_not_fit_is_refused():
     spec = EnvSpec("wide", Box((32, 64, 3), dtype=jnp.dtype("uint8")), ACTION, max_steps=9)
     with pytest.raises(ConfigError, match="32x64x3"):
         latent_model(spec, SMALL, ObjectiveConfig())
+
+
+def test_beliefs_learn_from_what_the_objective_says():
+    """Which parts get a gradient, without divergence and reward, from each of Dreamer's objectives."""
+    spec = EnvSpec("planes", Box((10, 10, 4), 0.0, 1.0, jnp.bool_), Discrete(3), max_steps=9)
+    keys = jax.random.split(jax.random.key(0), 2)
+    seen = jax.random.bernoulli(keys[0], 0.3, (2, 4, 10, 10, 4))
+    action = jax.random.randint(keys[1], (2, 4), 0, 3)
+    data = Trajectory(seen, action, jnp.ones((2, 4)), jnp.ones((2, 4)), jnp.zeros((2, 4), bool))
+    config = LatentModelConfig(RSSMConfig(deterministic=8, stochastic=4, hidden=8), depth=2, hidden=(8,))
+    bare = ObjectiveConfig(dynamics=0.0, representation=0.0, free_nats=0.0, reward=0.0)
+
+    def norms(**changes):
+        made = latent_model(spec, config, dataclasses.replace(bare, **changes))
+        params = made.init(jax.random.key(1))
+        gradient = jax.jit(jax.grad(lambda params: made.loss(params, data, jax.random.key(2))[0]))(params)
+        return [float(optax.tree.norm(part)) for part in (gradient.encoder, gradient.decoder, gradient.guess)]
+
+    for objective, encoder, guess in (
+        ("reconstruction", True, False),
+        ("contrastive", True, True),
+        ("none", False, False),
+    ):
+        found = norms(observation=objective)
+        assert [norm > 0 for norm in found] == [encoder, True, guess], objective
+    assert norms(observation="none", reward=1.0)[0] > 0
+    assert norms(observation="none", reward=1.0, reward_gradient=False)[0] == 0

@@ -258,3 +258,14 @@ def test_the_other_terms():
 def test_impossible_weights_name_their_field(field, value):
     with pytest.raises(ConfigError, match=f"objective.{field}"):
         ObjectiveConfig(**{field: value})
+
+
+def test_contrast_is_the_information_bound_on_a_known_channel():
+    """Features that are their own guesses: ln sum_j exp(-|f_i - f_j|^2 / 2), by a double loop."""
+    rng = np.random.default_rng(0)
+    features, guesses = rng.normal(size=(2, 3, 4, 5))
+    found = np.asarray(latent.contrast(jnp.array(features), jnp.array(guesses))).ravel()
+    rows, columns = features.reshape(12, 5), guesses.reshape(12, 5)
+    for i, row in enumerate(rows):
+        densities = np.array([np.exp(-0.5 * ((row - column) ** 2).sum()) for column in columns])
+        np.testing.assert_allclose(found[i], -np.log(densities[i] / densities.sum()), rtol=1e-4)

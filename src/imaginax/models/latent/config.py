@@ -77,6 +77,9 @@ class ObjectiveConfig:
             without overshooting.
         standard: weight of KL(posterior || standard normal), the global prior; 0 leaves it out.
         continuation: weight of the continuation's likelihood, in a model that has one.
+        observation: how beliefs learn from observations: by reconstructing them, by telling them apart
+            (contrastive), or not at all (Dreamer, section 4); a decoder learns in all three.
+        reward_gradient: whether beliefs learn from rewards (an ablation of DreamerV2).
     """
 
     reward: float = 10.0
@@ -88,6 +91,8 @@ class ObjectiveConfig:
     distance: int = 50
     standard: float = 0.0
     continuation: float = 1.0
+    observation: Literal["reconstruction", "contrastive", "none"] = "reconstruction"
+    reward_gradient: bool = True
 
     def __post_init__(self):
         if not 1 <= self.distance <= 10_000:

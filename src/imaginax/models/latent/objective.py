@@ -31,10 +31,13 @@ class Networks(NamedTuple):
     part: params -> those of `rssm`
     inputs: (observations [*B ...], key) -> what the encoder sees and the decoder shall give
     embed: (params, inputs) -> what `rssm.correct` takes
-    decode: (params, belief) -> inputs
+    decode: (params, belief) -> inputs, or what the error compares with them
     reward: (params, belief) -> [*B]
     continuation: (params, belief) -> [*B]; logits of the episode's going on after this step
     actions: actions as replay stores them -> [*B A], as `rssm` takes them
+    error: (decoded, inputs) [T B ...] -> [T B], the negative log-likelihood less its constant
+    guess: (params, inputs [T B ...]) -> [T B F], the features of beliefs that an observation alone suggests;
+        of a model that learns by contrast
     """
 
     rssm: RSSM
@@ -45,6 +48,8 @@ class Networks(NamedTuple):
     reward: Callable[[Params, Belief], Array]
     continuation: Callable[[Params, Belief], Array] | None = None
     actions: Callable[[Array], Array] = lambda actions: actions
+    error: Callable[[Array, Array], Array] = lambda decoded, inputs: half_square(decoded - inputs)
+    guess: Callable[[Params, Array], Array] | None = None
 
 
 def loss(
@@ -71,10 +76,16 @@ def loss(
     model, part = networks.rssm, networks.part(params)
     projected = networks.embed(params, inputs)
     priors, posteriors = rssm.observe(model, part, projected, actions, first, key_observe, before)
+    blind = config.observation != "reconstruction"
+    rewarded = posteriors if config.reward_gradient else jax.lax.stop_gradient(posteriors)
+    decoded = networks.decode(params, jax.lax.stop_gradient(posteriors) if blind else posteriors)
     terms = {
-        "observation_loss": half_square(networks.decode(params, posteriors) - inputs),
-        "reward_loss": config.reward * half_square(networks.reward(params, posteriors) - data.reward),
+        "observation_loss": networks.error(decoded, inputs),
+        "reward_loss": config.reward * half_square(networks.reward(params, rewarded) - data.reward),
     }
+    if config.observation == "contrastive":
+        assert networks.guess is not None
+        terms["contrastive_loss"] = contrast(rssm.features(posteriors), networks.guess(params, inputs))
     terms |= balanced_divergence(posteriors, priors, config)
     if networks.continuation is not None:
         goes_on = distrax.Bernoulli(logits=networks.continuation(params, posteriors))
@@ -98,6 +109,19 @@ def _begin(data: Trajectory) -> tuple[Trajectory, Bool[Array, "T B"], Belief | N
         return data, data.first.at[0].set(True), None
     before, data = jax.tree.map(lambda x: x[0], data.belief), jax.tree.map(lambda x: x[1:], data)
     return data, data.first, before
+
+
+def contrast(features: Float[Array, "T B F"], guesses: Float[Array, "T B F"]) -> Float[Array, "T B"]:
+    """Noise-contrastive estimation of Dreamer (arXiv 1912.01603, Eq. 12): which observation led to a belief.
+
+        -ln q(s_i | o_i) + ln sum_j q(s_i | o_j)
+
+    with q(s | o) normal around what the observation suggests, with variance 1, and j over the whole batch.
+    """
+    rows, columns = (x.reshape(-1, x.shape[-1]) for x in (features, guesses))
+    scores = rows @ columns.T - 0.5 * jnp.sum(columns**2, axis=-1)  # terms of the row alone cancel
+    found = jax.nn.logsumexp(scores, axis=-1) - jnp.diagonal(scores)
+    return found.reshape(features.shape[:2])
 
 
 def balanced_divergence(posteriors: Belief, priors: Belief, config: ObjectiveConfig) -> Metrics:
