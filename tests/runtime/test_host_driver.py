@@ -218,8 +218,10 @@ def test_evaluation_does_not_explore():
 
 
 def test_what_needs_more_than_the_host_offers_is_refused():
+    published = dataclasses.replace(pets_presets.TINY.model, reward="published")
+    config = pets_presets.PetsConfig(env=f"gym:{host_worlds.ID}", model=published)
     with pytest.raises(ConfigError, match=f"env gym:{host_worlds.ID} publishes no reward on observations"):
-        pets.make(pets_presets.PetsConfig(env=f"gym:{host_worlds.ID}"))
+        pets.make(config)
     system = mpc.make(mpc_presets.MpcConfig(env="gym:Pendulum-v1"))
     driver = HostDriver(system, 1)
     with pytest.raises(ConfigError, match="gym:Pendulum-v1 runs on the host"):

@@ -40,7 +40,7 @@ def test_bytes_by_part_have_closed_forms():
     rows = (pets_presets.TINY.trials + 1) * 20
     assert found.replay == 2 * (rows * 4 * (2 + 2 + 1 + 1 + 1) + 4 + 1)  # and flashbax's index and flag
     weights = 2 * (3 * 32 + 32 + 32 * 4 + 4) + 2 * 2  # of both members, and the bounds of the log variance
-    assert found.learner == 2 * 4 * (3 * weights + 2 * 3 + 1)  # and the scaler, and Adam's count
+    assert found.learner == 2 * 4 * (3 * weights + 2 * 3 + 2)  # and the scaler, and two counts of updates
     assert found.total == found.learner + found.replay + found.environment
 
 

@@ -47,7 +47,7 @@ def _games(system, state):
     plies = system.replay.data(state.replay)
     assert int(plies.start) == 0 and int(plies.count) == 30
     ring = jax.tree.map(lambda x: np.asarray(x)[:, :30], plies.items)
-    planes = jax.vmap(jax.vmap(envs.make("tic_tac_toe").game.unpack))(plies.items.planes)
+    planes = jax.vmap(jax.vmap(envs.make("tic_tac_toe").game.unpack))(plies.items.observation)
     return ring, np.asarray(planes)[:, :30]
 
 
@@ -59,8 +59,8 @@ def test_recorded_games_are_games(trained):
     finished = []
     for place in range(8):
         start = 0
-        for number in range(ring.game[place, -1] + 1):
-            mine = np.flatnonzero(ring.game[place] == number)
+        for number in range(ring.episode[place, -1] + 1):
+            mine = np.flatnonzero(ring.episode[place] == number)
             assert np.array_equal(mine, np.arange(start, start + len(mine)))
             start += len(mine)
             assert np.array_equal(ring.player[place, mine], np.arange(len(mine)) % 2)

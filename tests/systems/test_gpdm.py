@@ -81,7 +81,6 @@ def test_the_last_of_two_stages_holds_hyperparameters(states):
         ({"motion": __file__, "skeleton": "no.asf"}, r"^skeleton 'no\.asf': no such file$"),
         ({"motion": __file__, "skeleton": "/"}, r"^/ cannot be read: Is a directory$"),
         ({"motion": __file__}, r"^skeleton must be given: 0 \.asf files"),
-        ({"method": "em"}, "method"),
         ({"env": "pendulum"}, "env"),
         ({"sweeps": 0}, "sweeps"),
         ({"model": dataclasses.replace(gpdm_presets.TINY.model, dynamics="none")}, "pieces"),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PyTree
 
 from imaginax.acting.exploration import act_randomly
 from imaginax.envs.limits import Limit, outside
@@ -106,7 +106,7 @@ def _without_targets(posterior: gp.Posterior) -> gp.Posterior:
     return posterior._replace(targets=posterior.targets[:, :0])
 
 
-def record(timestep: TimeStep, action: Array, following: TimeStep, extras: Metrics) -> Transition:
+def record(timestep: TimeStep, action: Array, following: TimeStep, extras: PyTree) -> Transition:
     """The transition that replay keeps."""
     del extras
     return Transition(

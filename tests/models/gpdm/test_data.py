@@ -59,9 +59,6 @@ def test_what_cannot_be_is_named():
         motion_data(FIRST, FRAMES, observed=np.zeros(9, bool))
     for field, value in (
         ("latent", 0),
-        ("inputs", "v"),
-        ("outputs", "v"),
-        ("dynamics", "?"),
         ("kappa2", 0.0),
     ):
         with pytest.raises(ConfigError, match=rf"model\.{field}"):
