@@ -144,7 +144,14 @@ ENTRY = SystemEntry(
     config=DreamerV2Config,
     preset=preset,
     presets=("laptop", "gpu", "paper", "tiny"),
-    environments=(*CONTROL_TASKS, *MINATAR, "diagnostic_chain", "diagnostic_lqr", "pendulum"),
+    environments=(
+        *CONTROL_TASKS,
+        *MINATAR,
+        "diagnostic_chain",
+        "diagnostic_lqr",
+        "pendulum",
+        "gym:Pendulum-v1",
+    ),
     make=partial(build, "dreamerv2"),
     reaches=0.6,  # the far exit pays 0.88 in all, the near one 0.16
 )
