@@ -40,8 +40,8 @@ class SelfPlayExtras(NamedTuple):
 class SelfPlayStep(NamedTuple):
     """One decision and what came of it.
 
-    Shares are float16: they and the numbers of their actions are a quarter of what replay keeps of chess,
-    and their relative error of 0.0005 is far below that of the visits which they count.
+    Shares are float16, which halves their part of replay; their relative error of 0.0005 is far below that
+    of the visits which they count.
 
     Attributes:
         observation: what the network saw, packed (`Packing`).

@@ -7,7 +7,21 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from imaginax.data.replay import Ring, ring_replay
-from imaginax.types import Replay, Trajectory
+from imaginax.types import Discrete, EnvSpec, Replay, TimeStep, Trajectory
+
+
+def record_step(timestep: TimeStep, action: PyTree, following: TimeStep, extras: PyTree) -> Trajectory:
+    """What a system whose model learns over time keeps: `following`, with the action that led to it."""
+    del timestep, extras
+    return Trajectory(following.observation, action, following.reward, following.discount, following.first)
+
+
+def empty_step(spec: EnvSpec) -> Trajectory:
+    """One step of zeros, an example for replay."""
+    observation = jnp.zeros(spec.observation.shape, spec.observation.dtype)
+    kind = jnp.int32 if isinstance(spec.action, Discrete) else jnp.float32
+    zero = jnp.zeros(())
+    return Trajectory(observation, jnp.zeros(spec.action.shape, kind), zero, zero, jnp.zeros((), bool))
 
 
 def sequence_replay(example: Trajectory, length: int, num_envs: int, *, batch: int, sequence: int) -> Replay:

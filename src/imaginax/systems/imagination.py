@@ -13,7 +13,7 @@ from jaxtyping import Array, PyTree
 from imaginax import envs
 from imaginax.acting import filtering
 from imaginax.acting.exploration import Explore, act_randomly, epsilon_greedy, gaussian_noise
-from imaginax.data.sequences import sequence_replay
+from imaginax.data.sequences import empty_step, record_step, sequence_replay
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actions, vectorise
 from imaginax.learning.actor_critic import ActorCritic, Behaviour, Critic, Starts, adam, make_actor_critic
@@ -22,7 +22,7 @@ from imaginax.models.imagination import starts
 from imaginax.models.latent.model import latent_model
 from imaginax.models.latent.rssm import features
 from imaginax.networks.mlp import MLP, activation
-from imaginax.policies.actor import make_actor
+from imaginax.policies.actor import Actor, make_actor
 from imaginax.runtime.evaluation import run_episodes
 from imaginax.systems.presets.imagination import ImaginationConfig
 from imaginax.types import (
@@ -35,7 +35,6 @@ from imaginax.types import (
     Stage,
     System,
     SystemState,
-    TimeStep,
     Trajectory,
     WorldModel,
 )
@@ -61,12 +60,14 @@ class Parts(NamedTuple):
     Attributes:
         env: one environment, as the agent sees it.
         model: the latent world model.
+        actor: the network that acts.
         behaviour: actor and critic.
         replay: what was experienced, sampled as sequences [B T ...].
     """
 
     env: Environment
     model: WorldModel
+    actor: Actor
     behaviour: ActorCritic
     replay: Replay
 
@@ -82,9 +83,10 @@ def make_parts(config: ImaginationConfig, env: Environment | None) -> Parts:
     env = reset_in_turn(unit_actions(env) if isinstance(env.spec.action, Box) else env)
     env = pixels(env, config.image) if config.image else env
     model = latent_model(env.spec, config.model, config.objective)
+    actor = make_actor(env.spec, config.actor, features, config.model.rssm.features)
     behaviour = make_actor_critic(
         model,
-        make_actor(env.spec, config.actor, features, config.model.rssm.features),
+        actor,
         make_critic(config),
         config.behaviour,
         actor_optimiser=config.actor_optimiser,
@@ -92,13 +94,13 @@ def make_parts(config: ImaginationConfig, env: Environment | None) -> Parts:
     )
     steps = config.prefill_steps + config.chunks * config.chunk_steps
     replay = sequence_replay(
-        _example(env),
+        empty_step(env.spec),
         config.memory or steps,
         config.environments,
         batch=config.batch_size,
         sequence=config.sequence,
     )
-    return Parts(env, model, behaviour, replay)
+    return Parts(env, model, actor, behaviour, replay)
 
 
 def make_critic(config: ImaginationConfig) -> Critic:
@@ -124,8 +126,7 @@ def make_system(name: str, config: ImaginationConfig, parts: Parts, learn: Calla
     """The system whose update is `learn`: (learner, sequences, key) -> (learner, metrics)."""
     env, space = parts.env, parts.env.spec.action
     vector, filter_ = _vector(env, config.environments), _of_model(parts.model)
-    actor = make_actor(env.spec, config.actor, features, config.model.rssm.features)
-    policy = lambda params, belief: actor.act(params.actor, belief)  # noqa: E731
+    policy = lambda params, belief: parts.actor.act(params.actor, belief)  # noqa: E731
     drawn = filtering.by_policy(policy, env.spec)
     act = filtering.make_act(filter_, env.spec, drawn, _explore(space, config.exploration))
     exploit = filtering.make_act(filter_, env.spec, filtering.by_policy(policy, env.spec, greedy=True))
@@ -154,7 +155,7 @@ def make_system(name: str, config: ImaginationConfig, parts: Parts, learn: Calla
         begin = partial(start, params)
         return run_episodes(env, exploit, begin, params, key, episodes=config.eval_episodes, vector=_vector)
 
-    prefill = max(config.prefill_steps // config.chunk_steps, 1)
+    prefill = max(config.prefill_steps // config.chunk_steps, 1)  # rounds, of the least steps that are enough
     return System(
         name=name,
         config=config,
@@ -164,11 +165,11 @@ def make_system(name: str, config: ImaginationConfig, parts: Parts, learn: Calla
         params_of=params_of,
         act=act,
         learn=update,
-        record=_record,
+        record=record_step,
         evaluate=evaluate,
         exploit=exploit,
         schedule=(
-            Stage("random", prefill, config.prefill_steps // prefill, act=act_randomly(space)),
+            Stage("random", prefill, -(-config.prefill_steps // prefill), act=act_randomly(space)),
             Stage("imagination", config.chunks, config.chunk_steps, updates=config.updates),
         ),
     )
@@ -190,15 +191,3 @@ def _explore(space: Box | Discrete, exploration: float) -> Explore:
 
 def _vector(env: Environment, n: int) -> Environment:
     return vectorise(episode_statistics(env), n)
-
-
-def _record(timestep: TimeStep, action: Array, following: TimeStep, extras) -> Trajectory:
-    return Trajectory(following.observation, action, following.reward, following.discount, following.first)
-
-
-def _example(env: Environment) -> Trajectory:
-    """One step of zeros."""
-    observation = jnp.zeros(env.spec.observation.shape, env.spec.observation.dtype)
-    zero, discrete = jnp.zeros(()), isinstance(env.spec.action, Discrete)
-    action = jnp.zeros((), jnp.int32) if discrete else jnp.zeros(env.spec.action.shape)
-    return Trajectory(observation, action, zero, zero, jnp.zeros((), bool))

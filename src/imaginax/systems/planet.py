@@ -19,12 +19,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array
 
 from imaginax import envs
 from imaginax.acting import filtering
 from imaginax.acting.exploration import Explore, act_randomly, gaussian_noise
-from imaginax.data.sequences import sequence_replay
+from imaginax.data.sequences import empty_step, record_step, sequence_replay
 from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actions, vectorise
 from imaginax.learning.learner import Learner, gradient_step, init_learner
@@ -41,8 +40,6 @@ from imaginax.types import (
     Stage,
     System,
     SystemState,
-    TimeStep,
-    Trajectory,
 )
 
 
@@ -97,7 +94,7 @@ def make(config: PlaNetConfig, env: Environment | None = None) -> System:
         params_of=lambda learner: learner.params,
         act=act,
         learn=learn,
-        record=_record,
+        record=record_step,
         evaluate=evaluate,
         exploit=exploit,
         schedule=(
@@ -110,7 +107,7 @@ def make(config: PlaNetConfig, env: Environment | None = None) -> System:
 def make_replay(config: PlaNetConfig, env: Environment, length: int) -> Replay:
     """The last `length` steps of each environment, of which every update draws sequences."""
     batch, sequence = config.batch_size, config.sequence
-    return sequence_replay(_example(env), length, config.environments, batch=batch, sequence=sequence)
+    return sequence_replay(empty_step(env.spec), length, config.environments, batch=batch, sequence=sequence)
 
 
 def make_optimiser(config: PlaNetConfig) -> optax.GradientTransformation:
@@ -132,17 +129,6 @@ def _noise(env: Environment, exploration: float) -> Explore:
 
 def _vector(env: Environment, n: int) -> Environment:
     return vectorise(episode_statistics(env), n)
-
-
-def _record(timestep: TimeStep, action: Array, following: TimeStep, extras) -> Trajectory:
-    return Trajectory(following.observation, action, following.reward, following.discount, following.first)
-
-
-def _example(env: Environment) -> Trajectory:
-    """One step of zeros."""
-    observation = jnp.zeros(env.spec.observation.shape, env.spec.observation.dtype)
-    zero = jnp.zeros(())
-    return Trajectory(observation, jnp.zeros(env.spec.action.shape), zero, zero, jnp.zeros((), bool))
 
 
 def _check_sequences(config: PlaNetConfig, collected: int) -> None:

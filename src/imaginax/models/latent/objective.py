@@ -112,7 +112,7 @@ def _begin(data: Trajectory) -> tuple[Trajectory, Bool[Array, "T B"], Belief | N
 
 
 def contrast(features: Float[Array, "T B F"], guesses: Float[Array, "T B F"]) -> Float[Array, "T B"]:
-    """Noise-contrastive estimation of Dreamer (arXiv 1912.01603, Eq. 12): which observation led to a belief.
+    """Noise-contrastive estimation (Dreamer, arXiv 1912.01603, section 4): which observation led to a belief.
 
         -ln q(s_i | o_i) + ln sum_j q(s_i | o_j)
 
