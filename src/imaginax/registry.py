@@ -28,6 +28,7 @@ __all__ = [
     "entry",
     "environment_names",
     "environment_target",
+    "is_host",
 ]
 
 
@@ -181,6 +182,11 @@ PREFIXES = {
     "atari": ("<game>", "for example atari:Pong"),
     "dmc": ("<domain>-<task>", "for example dmc:cartpole-swingup"),
 }
+
+
+def is_host(name: str) -> bool:
+    """Whether an environment's name says that it is no JAX program."""
+    return name.partition(":")[0] in ("gym", "atari", "dmc")
 
 
 def environment_names() -> tuple[str, ...]:

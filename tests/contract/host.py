@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from imaginax import cli
+from imaginax import cli, registry
 from imaginax.runtime import run
 from imaginax.runtime.metrics import read_metrics
 from imaginax.runtime.run_directory import read_json, read_run
@@ -32,7 +32,7 @@ ROUNDS = {"prefill_steps": STEPS + 1, "chunk_steps": STEPS + 1, "chunks": 2}
 
 def trains_or_refuses(entry, folder: Path, capsys, monkeypatch) -> dict[str, int]:
     """Whoever names an environment of the host trains on it; the others refuse one in a line."""
-    known = [env for env in entry.environments if ":" in env]
+    known = [env for env in entry.environments if registry.is_host(env)]
     for env in known:
         _trains(entry, env, folder, monkeypatch)
     for env in () if known else STRANGERS:

@@ -49,7 +49,7 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
     """
     from imaginax.envs import wrappers
 
-    if _is_host(name):
+    if registry.is_host(name):
         from imaginax.envs.host import gymnasium
 
         return gymnasium.environment(name, max_steps=max_steps, action_repeat=action_repeat)
@@ -65,11 +65,7 @@ def make(name: str, *, max_steps: int | None = None, action_repeat: int = 1) -> 
 
 def raw(name: str) -> Environment:
     """The environment called `name` as it is written, without a time limit; see `make`."""
-    return make(name) if _is_host(name) else _unlimited(name, None)
-
-
-def _is_host(name: str) -> bool:
-    return name.partition(":")[0] in ("gym", "atari", "dmc")
+    return make(name) if registry.is_host(name) else _unlimited(name, None)
 
 
 def _unlimited(name: str, max_steps: int | None) -> Environment:
