@@ -11,14 +11,27 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from imaginax.cli import bench, check_env, evaluate, export, listing, match, play, plot, train
+from imaginax import __version__
+from imaginax.cli import (
+    agents,
+    bench,
+    check_env,
+    compare,
+    evaluate,
+    export,
+    listing,
+    match,
+    play,
+    plot,
+    train,
+)
 from imaginax.cli.terminal import FORM, complain
 from imaginax.errors import ConfigError, RunError
 from imaginax.runtime import output
 
 __all__ = ["main"]
 
-_COMMANDS = (train, listing, check_env, evaluate, match, play, plot, export, bench)
+_COMMANDS = (train, listing, check_env, evaluate, match, play, plot, compare, agents, export, bench)
 
 _EPILOG = """examples:
   imaginax list                                  systems, presets and environments
@@ -98,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=FORM,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"imaginax {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(commands)

@@ -12,7 +12,6 @@ import numpy as np
 
 from imaginax.types import State
 
-_SECONDS = 0.8  # that a position is shown
 _HELD = 2  # times as long for the last one of a game, besides
 
 
@@ -50,7 +49,7 @@ def gif(options: argparse.Namespace, trained: Any) -> int:
     if path.suffix == ".png":
         video.write_strip(path, frames)
     else:
-        video.write_gif(path, frames, fps=1 / _SECONDS)
+        video.write_gif(path, frames, fps=1 / video.MOVE_SECONDS)
     print(f"  {path}")
     return 0
 
@@ -59,12 +58,13 @@ def svg(options: argparse.Namespace, trained: Any) -> int:
     """Plays, prints and draws vectors: all positions in one file, which shows one after the other."""
     from imaginax.envs.games import pictures
     from imaginax.runtime.run_directory import RunError
+    from imaginax.runtime.video import MOVE_SECONDS
 
     drawn = [pictures.svg(state) for state in _shown(_play(options, trained), _HELD)]
     path: Path = options.output or trained.directory.media / "game.svg"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(animated(drawn, seconds=_SECONDS))
+        path.write_text(animated(drawn, seconds=MOVE_SECONDS))
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
     print(f"  {path}")
