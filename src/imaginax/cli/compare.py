@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, describe, printing_may_fail, working
 
 _ABOUT = """Draws runs of one task of the DeepMind control suite beside published scores of methods that saw
 the same kind of observation, and says for each method how the run compares at equal environment steps: the
@@ -36,7 +36,8 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Reads, draws and judges."""
-    from imaginax.runtime import comparison, plotting, published
+    with working("reading"):
+        from imaginax.runtime import comparison, plotting, published
 
     printing_may_fail()
     env, observation = comparison.same_task(options.sources)

@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, complain, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, complain, describe, printing_may_fail, working
 
 _ABOUT = """Draws what runs have logged: the interquartile mean over seeds with its 95% bootstrap interval
 (of fewer than three seeds: their mean and extremes), the return against environment steps by default.
@@ -66,7 +66,8 @@ def _reference(word: str) -> tuple[str, float]:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Reads and draws."""
-    from imaginax.runtime import comparison, plotting
+    with working("reading"):
+        from imaginax.runtime import comparison, plotting
 
     printing_may_fail()
     curves = comparison.read_curves(options.sources, metric=options.metric, x=options.x, group=options.group)

@@ -153,7 +153,7 @@ def train_system(
     from imaginax.runtime.run_directory import default_path
 
     env = system.environment.spec.name
-    logdir = logdir or options.logdir or default_path(system.name, env, preset)
+    logdir = Path(logdir or options.logdir or default_path(system.name, env, preset))
     if sys.stdout.isatty() and distributed.is_leader():
         seeds = f"{options.seeds} seeds" if options.seeds > 1 else f"seed {options.seed}"
         print(f"{system.name} on {env}, preset {preset}, {seeds}, in {logdir}")
