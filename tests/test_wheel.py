@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+AGENTS = ROOT / "src" / "imaginax" / "agents"
 PARTS = (
     "imaginax/py.typed",
     "imaginax/data/published/control_suite.csv",
@@ -22,8 +23,9 @@ PARTS = (
 BUILD = """
 import sys
 from setuptools import build_meta
-print(build_meta.build_wheel(sys.argv[1]))
-print(build_meta.build_sdist(sys.argv[1]))
+out = sys.argv[1]  # building changes it
+build_meta.build_wheel(out)
+build_meta.build_sdist(out)
 """
 
 
@@ -56,6 +58,7 @@ def test_wheel_and_archive_hold_the_package_and_its_data(built):
     with zipfile.ZipFile(wheel) as file:
         names = set(file.namelist())
         whole = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
+        whole |= {path.relative_to(ROOT / "src").as_posix() for path in AGENTS.rglob("*") if path.is_file()}
         assert set(PARTS) <= names and whole <= names
         assert not {name for name in names if name.startswith("tests")}
     with tarfile.open(archive) as file:
