@@ -56,9 +56,7 @@ def stretched(env, action):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "batch"), [*((name, None) for name in SMALL), ("pets", 3), ("planet", 3), ("pilco", 3)]
-)
+@pytest.mark.parametrize(("name", "batch"), [*((name, None) for name in SMALL), ("pets", 3), ("planet", 3)])
 def test_act_is_what_evaluation_does_step_by_step(trained, name, batch):
     """The same keys, observations and beginning; the environment of the run goes on with what was chosen."""
     agent = trained(name).agent(batch=batch, seed=5)

@@ -30,7 +30,7 @@ def test_the_page_works_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(tmp_path))
     servo, control = blocks(PAGE, "python")
     (tmp_path / "robot.py").write_text(servo)
-    for line in shortened("\n".join(blocks(PAGE, "bash")), SHORTER).splitlines():
+    for line in shortened("".join(blocks(PAGE, "bash")), SHORTER).splitlines():
         program, *words = shlex.split(line)
         assert program == "imaginax" and cli.main(words) == 0, line
         if words[0] == "eval" and words[1] == "runs/servo":

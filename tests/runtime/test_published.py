@@ -69,6 +69,11 @@ def test_a_run_that_has_not_come_so_far_is_not_judged():
     assert found.env_steps is None and found.sentence == "M: published from 5 000 steps on; the run has 1 000"
 
 
+def test_a_point_just_behind_the_end_of_a_run_counts():
+    assert published.verdict(curve(60.0), score([500, 1010], [9, 50])).env_steps == 1010
+    assert published.verdict(curve(60.0), score([500, 1030], [9, 50])).env_steps == 500
+
+
 def test_the_returns_that_count_are_those_of_the_last_tenth():
     rising = Curve("run", STEPS, np.stack([STEPS, np.where(STEPS > 600, np.nan, STEPS)]))
     np.testing.assert_array_equal(published.at(rising, 1000.0), [1000, 600])

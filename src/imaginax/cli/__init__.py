@@ -40,7 +40,9 @@ _EPILOG = """examples:
   imaginax train pets --env pendulum --seeds 5   another environment, five seeds at once
   imaginax eval runs/pets-pets_cartpole-laptop   the return of what was learned, with its interval
   imaginax play runs/pets-pets_cartpole-laptop   a GIF of it
-  imaginax plot runs/a runs/b --output ab.png    compare runs
+  imaginax plot runs/a runs/b --output ab.png    runs beside each other
+  imaginax compare runs/planet                   a run beside published scores of its task
+  imaginax agents                                trained agents that come with the package
 
 The same train command again goes on where the run stopped; Ctrl-C saves first.
 

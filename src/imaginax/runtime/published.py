@@ -20,6 +20,7 @@ from imaginax.runtime.statistics import iqm, stratified_bootstrap
 from imaginax.types import ConfigError
 
 _WINDOW = 0.1  # of the steps until a point: whose episodes count for it
+_CLOSE = 0.02  # by how much a point may lie beyond the end of a run that is compared there
 
 
 class Published(NamedTuple):
@@ -115,9 +116,9 @@ def _published(method: str, rows: Sequence[dict[str, str]], source: str) -> Publ
 
 
 def verdict(curve: Curve, published: Published) -> Verdict:
-    """A run beside a method, at the last published point that the run has come to."""
+    """A run beside a method, at the last published point that the run has come to, within 2%."""
     method, last = published.method, curve.env_steps[-1]
-    reached = np.flatnonzero(published.env_steps <= last)
+    reached = np.flatnonzero(published.env_steps <= (1 + _CLOSE) * last)
     none = float("nan")
     if not reached.size:
         first = published.env_steps[0]
