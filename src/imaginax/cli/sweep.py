@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imaginax.cli.terminal import complain, number, working
+from imaginax.cli.terminal import complain, number, printing_may_fail, working
 from imaginax.errors import ConfigError
 
 
@@ -41,6 +41,7 @@ def run(
     """
     if options.processes > 1:
         return complain("argument --sweep: runs in one process, without --processes", 2)
+    printing_may_fail()
     combinations = points(entry, preset, options.env, overrides, options.sweep)
     with working(f"preparing {len(combinations)} runs of {entry.name}"):
         from imaginax.runtime import distributed
