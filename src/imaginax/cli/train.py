@@ -23,8 +23,8 @@ from imaginax.cli.terminal import (
 _ABOUT = """Trains a system, saves as it goes, evaluates it at the end and draws its learning curve. The same
 command again goes on where the run stopped, also after a crash; with more trials, chunks or episodes it goes
 on behind the end; with other settings it is refused, and says which they are. Any field of the system's
-configuration may be set as --FIELD VALUE. With --seeds N all seeds train in one program. config.json tells the
-replay ratio of each stage: updates for each transition that replay receives."""
+configuration may be set as --FIELD VALUE. With --seeds N all seeds train in one program. config.json tells
+the replay ratio of each stage: updates for each transition that replay receives."""
 
 _EPILOG = """examples:
   imaginax train pets                             the default preset and environment
