@@ -144,7 +144,7 @@ class Agent:
         found = jax.tree.map(np.asarray, found)
         return jax.tree.map(lambda leaf: leaf[0], found) if self._single else found
 
-    # --------------------------------------------------------------- helpers
+    # ---------------------------------------------------------------- inside
 
     def _step(self, params: Params, carry: Carry, observation: PyTree, legal: PyTree):
         key, key_act = jax.random.split(carry.key)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from imaginax.cli.terminal import working
 from imaginax.types import State
 
 _HELD = 2  # times as long for the last one of a game, besides
@@ -106,7 +107,8 @@ def _play(options: argparse.Namespace, trained: Any) -> list[Played]:
     played = []
     for index in range(options.episodes):
         first = (ours, theirs) if (own + index) % 2 == 0 else (theirs, ours)
-        game = _one(first, temperature=options.temperature)
+        with working(f"playing game {index + 1} of {options.episodes}"):
+            game = _one(first, temperature=options.temperature)
         played.append(game)
         end = {1: "first player wins", -1: "second player wins"}.get(int(game.result), "drawn")
         side = "" if options.opponent is None else f", the run is {('first', 'second')[(own + index) % 2]}"
