@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 OPTIONAL = {"brax", "mujoco", "jaxopt", "gymnasium", "torch", "pytest", "hypothesis", "IPython"}
 # Its classes are gymnasium's: whoever imports it has the extra `gym`.
 NEEDS_EXTRA = {"imaginax.envs.host.spaces", "imaginax.envs.host.wrappers"}
-# The extras that requirements.txt leaves out: simulators and compilers that only some want.
-NOT_LOCKED = {"atari", "box2d", "cuda-aot", "dmc", "doom", "playground", "tpu-aot"}
+# The extras that requirements.txt leaves out: simulators, compilers and viewers that only some want.
+NOT_LOCKED = {"atari", "box2d", "cuda-aot", "dmc", "docs", "doom", "playground", "tpu-aot", "viewer"}
 # Heavy, and needed only by the part of the package that draws, saves or searches.
 SLOW = {"matplotlib", "tensorflow_probability", "orbax", "tensorboardX", "tensorstore"}
 

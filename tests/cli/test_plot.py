@@ -29,6 +29,7 @@ def drawn(monkeypatch, tmp_path):
         return path
 
     monkeypatch.setattr(comparison, "read_curves", read)
+    monkeypatch.setattr(comparison, "tasks", lambda sources: ["pendulum"])
     monkeypatch.setattr(plotting, "learning_curve", draw)
     monkeypatch.chdir(tmp_path)
     return seen

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from imaginax.cli import terminal
 from imaginax.cli.terminal import number, print_returns
 
 
@@ -29,3 +32,29 @@ def test_returns_of_one_seed_and_of_several(capsys):
         "evaluation return 0.75 (seeds: 1, 0.5); 40 games a seed, 2, 18 of them distinct",
         "evaluation return 2.5 (seeds: 1, 4)",
     ]
+
+
+class Terminal(io.StringIO):
+    """A text stream that says that it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def test_what_is_done_stands_on_a_terminal_at_once_and_nowhere_else(monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    with terminal.working("loading runs/[x]") as doing:
+        assert "loading runs/[x]" in screen.getvalue()
+        doing("evaluating\nit")
+    assert "evaluating\\nit" in screen.getvalue()
+    for stream, kind in ((io.StringIO(), "xterm"), (Terminal(), "dumb"), (None, "xterm")):
+        monkeypatch.setenv("TERM", kind)
+        monkeypatch.setattr("sys.stderr", stream)
+        with terminal.working("loading") as doing:
+            doing("evaluating")
+        assert stream is None or stream.getvalue() == ""
+    assert capsys.readouterr().out == ""

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from imaginax.runtime import checkpoint, report, run
+from imaginax.runtime import checkpoint, messages, report, run
 from imaginax.runtime.loop import first_state, make_chunk
 from imaginax.runtime.metrics import read_metrics
 from imaginax.runtime.run import NonFinite, Saving, train
@@ -260,7 +260,7 @@ def test_a_cache_that_cannot_be_written_is_reported_once(tmp_path, capsys, monke
     ],
 )
 def test_ctrl_c_says_what_a_second_one_loses(unsaved, evaluating, line):
-    assert line in run._of_interruption("SIGINT", unsaved, evaluating)
+    assert line in messages.interruption("SIGINT", unsaved, evaluating)
 
 
 def test_a_checkpoint_that_cannot_be_written_stops_the_run(tmp_path):

@@ -30,6 +30,7 @@ def test_a_gif_plays_in_real_time(tmp_path, fps, kept, milliseconds):
 def test_frames_per_second():
     assert frames_per_second(0.04) == pytest.approx(25)
     assert frames_per_second(0.0) == 10
+    assert frames_per_second(0.0, players=2) == pytest.approx(1.25)
 
 
 @pytest.mark.parametrize(("count", "shown"), [(9, [0, 4, 8]), (2, [0, 1]), (1, [0])])

@@ -11,14 +11,27 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from imaginax.cli import bench, check_env, evaluate, export, listing, match, play, plot, train
+from imaginax import __version__
+from imaginax.cli import (
+    agents,
+    bench,
+    check_env,
+    compare,
+    evaluate,
+    export,
+    listing,
+    match,
+    play,
+    plot,
+    train,
+)
 from imaginax.cli.terminal import FORM, complain
 from imaginax.errors import ConfigError, RunError
 from imaginax.runtime import output
 
 __all__ = ["main"]
 
-_COMMANDS = (train, listing, check_env, evaluate, match, play, plot, export, bench)
+_COMMANDS = (train, listing, check_env, evaluate, match, play, plot, compare, agents, export, bench)
 
 _EPILOG = """examples:
   imaginax list                                  systems, presets and environments
@@ -27,7 +40,9 @@ _EPILOG = """examples:
   imaginax train pets --env pendulum --seeds 5   another environment, five seeds at once
   imaginax eval runs/pets-pets_cartpole-laptop   the return of what was learned, with its interval
   imaginax play runs/pets-pets_cartpole-laptop   a GIF of it
-  imaginax plot runs/a runs/b --output ab.png    compare runs
+  imaginax plot runs/a runs/b --output ab.png    runs beside each other
+  imaginax compare runs/planet                   a run beside published scores of its task
+  imaginax agents                                trained agents that come with the package
 
 The same train command again goes on where the run stopped; Ctrl-C saves first.
 
@@ -98,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=FORM,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"imaginax {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(commands)

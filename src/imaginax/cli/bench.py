@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import Commands, at_least, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, at_least, describe, printing_may_fail, working
 
 _ABOUT = """Times a system's programs, for one seed, beside a large matrix product: a decision (act), and a
 chunk of each stage of training with and without learning. "of matrix rate" is the fraction of the
@@ -41,11 +41,12 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Measures, prints and perhaps writes."""
-    from imaginax import registry
-    from imaginax.runtime import bench
-    from imaginax.runtime.precision import pin, precision
+    with working("preparing"):
+        from imaginax import registry
+        from imaginax.runtime import bench
+        from imaginax.runtime.precision import pin, precision
 
-    pin()
+        pin()
     if options.output:
         printing_may_fail()
     names = list(registry.SYSTEMS) if options.system == "all" else [options.system]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from imaginax.cli.terminal import Commands, at_least, describe
+from imaginax.cli.terminal import Commands, at_least, describe, working
 
 _ABOUT = """Plays random episodes of an environment and says in a table what is wrong with it: shapes, dtypes,
 jit, determinism, automatic resets, truncation against termination, rewards, finite values, vmap, pictures.
@@ -34,13 +34,15 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Prints both tables."""
-    from imaginax import envs
-    from imaginax.envs.checks import check
-    from imaginax.runtime import distributed
+    with working(f"loading {options.env}") as doing:
+        from imaginax import envs
+        from imaginax.envs.checks import check
+        from imaginax.runtime import distributed
 
-    distributed.initialise()
-    env = envs.raw(options.env)
-    findings = check(env, episodes=options.episodes, seed=options.seed)
+        distributed.initialise()
+        env = envs.raw(options.env)
+        doing(f"playing {options.env} at random")
+        findings = check(env, episodes=options.episodes, seed=options.seed)
     print(options.env)
     for finding in findings:
         print(f"  {finding.name:<16}{finding.verdict:<7}{finding.told}", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from imaginax.cli.terminal import Commands, add_run, complain, describe, distinct_games, number
+from imaginax.cli.terminal import Commands, add_run, complain, describe, distinct_games, number, working
 
 _MANY = 8  # returns, more than a line holds
 
@@ -18,6 +18,7 @@ _EPILOG = """examples:
   imaginax eval runs/pets                 the episodes of the run's own evaluation
   imaginax eval runs/pets --episodes 20   at least twenty for every seed
   imaginax eval runs/pets --seed 1        other episodes
+  imaginax eval agents:pets_cartpole      an agent that comes with the package
 """
 
 
@@ -36,13 +37,15 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Restores the run and evaluates it."""
-    from imaginax.runtime import distributed, playback
+    with working(f"loading {options.logdir}") as doing:
+        from imaginax.runtime import distributed, playback
 
-    distributed.initialise()
-    trained = playback.load(options.logdir)
+        distributed.initialise()
+        trained = playback.load(options.logdir)
+        doing(f"evaluating {trained.record['system']} on {trained.system.environment.spec.name}")
+        evaluation = playback.evaluate(trained, episodes=options.episodes, seed=options.seed)
     for fault in trained.restored.skipped:
         complain(f"skipped: {fault}", 0)
-    evaluation = playback.evaluate(trained, episodes=options.episodes, seed=options.seed)
     for seed, returns in enumerate(evaluation.returns.tolist(), trained.record["seed"]):
         print(f"seed {seed}: {_returns(returns)}")
     print(_summary(evaluation))

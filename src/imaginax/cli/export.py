@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaginax.cli.terminal import Commands, complain, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, complain, describe, printing_may_fail, working
 
 if TYPE_CHECKING:
     from imaginax.runtime.export.aot import Report
@@ -59,9 +59,10 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Lowers and writes, or compiles."""
-    from imaginax.runtime.precision import pin
+    with working("preparing"):
+        from imaginax.runtime.precision import pin
 
-    pin()
+        pin()
     if options.report or not options.compile:
         printing_may_fail()
     if options.compile:
@@ -75,9 +76,9 @@ def _systems(options: argparse.Namespace) -> Iterator[tuple[str, str, System]]:
     """The chosen systems with their names and presets."""
     from imaginax import registry
     from imaginax.runtime import config as configs
-    from imaginax.runtime.run_directory import RunDirectory, read_run
+    from imaginax.runtime.run_directory import RunDirectory, located, read_run
 
-    if RunDirectory(Path(options.system)).config.is_file():
+    if RunDirectory(located(options.system)).config.is_file():
         record = read_run(options.system)[1]
         entry = registry.entry(record["system"])
         config = configs.from_json(entry.config, record["config"])

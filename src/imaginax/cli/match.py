@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, at_least, complain, describe, printing_may_fail, working
 
 _ABOUT = """Lets an agent of a run that learned a board game play matches, and prints what came out: games
 won, drawn and lost, how many of them differ, the score (a draw is half a point) with its 95% interval, and
@@ -63,72 +63,30 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Restores the run and plays."""
-    import jax
-
-    from imaginax.arena import strength
-    from imaginax.runtime import distributed, run_directory
-
     if options.output:
         printing_may_fail()
-    distributed.initialise()
-    env, player, params = _side(options.logdir, options.simulations, options.lane)
+    with working(f"loading {options.logdir}"):
+        import jax
+
+        from imaginax.arena import versus
+        from imaginax.runtime import distributed, run_directory
+
+        distributed.initialise()
+        ours = versus.side(options.logdir, options.simulations, options.lane)
+    for fault in ours.skipped:
+        complain(f"skipped: {fault}", 0)
     rows = []
     for number, opponent in enumerate(options.opponents):
         key = jax.random.fold_in(jax.random.key(options.seed), number)
         terms = {"games": options.games, "openings": options.openings}
-        if Path(opponent).is_dir():
-            against = _other_run(env, player, params, opponent, key, options.simulations, terms)
-        else:
-            against = strength.make_match(env, player, opponent, **terms)(params, key)
-        print(_line(against, env.spec.name, terms), flush=True)
+        with working(f"playing {options.games} games against {opponent}"):
+            against = versus.play(ours, opponent, key, options.simulations, terms)
+        print(_line(against, ours.env.spec.name, terms), flush=True)
         rows.append(against.record())
     if options.output:
         run_directory.write_json(options.output, {"run": str(options.logdir), "matches": rows})
         print(f"  {options.output}")
     return 0
-
-
-def _side(logdir: Path | str, simulations: int | None, lane: int | None) -> tuple[Any, Any, Any]:
-    """A run's game, its player and the player's parameters.
-
-    Raises:
-        ConfigError: if the run's system plays no game.
-    """
-    from imaginax import envs
-    from imaginax.runtime import playback
-    from imaginax.types import ConfigError
-
-    trained = playback.load(logdir)
-    for fault in trained.restored.skipped:
-        complain(f"skipped: {fault}", 0)
-    if trained.system.player is None:
-        raise ConfigError(f"{logdir}: system {trained.system.name} plays no game")
-    spec = trained.system.environment.spec
-    env = envs.make(spec.name, max_steps=spec.max_steps)
-    return env, trained.system.player(simulations), playback.params_of(trained, lane)
-
-
-def _other_run(env, player, params, logdir: str, key, simulations: int | None, terms: dict[str, int]):
-    """A match against the best agent of another run of the same game."""
-    import jax
-
-    from imaginax.arena.match import play_match
-    from imaginax.arena.score import summarise
-    from imaginax.arena.strength import Against
-    from imaginax.types import ConfigError
-
-    theirs, other, other_params = _side(logdir, simulations, None)
-    if theirs.spec.name != env.spec.name:
-        raise ConfigError(f"{logdir} plays {theirs.spec.name}, not {env.spec.name}")
-    sides = (params, other_params)
-    games, openings = terms["games"], terms["openings"]
-
-    @jax.jit
-    def play(sides, key):
-        return play_match(env, player, other, sides, key, games=games, openings=openings)
-
-    result = play(sides, key)
-    return Against(logdir, summarise(result), {})
 
 
 def _line(against: Any, game: str, terms: dict[str, int]) -> str:

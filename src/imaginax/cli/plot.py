@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, complain, describe, printing_may_fail, working
 
 _ABOUT = """Draws what runs have logged: the interquartile mean over seeds with its 95% bootstrap interval
 (of fewer than three seeds: their mean and extremes), the return against environment steps by default.
@@ -66,11 +66,15 @@ def _reference(word: str) -> tuple[str, float]:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Reads and draws."""
-    from imaginax.runtime import comparison, plotting
+    with working("reading"):
+        from imaginax.runtime import comparison, plotting
 
     printing_may_fail()
     curves = comparison.read_curves(options.sources, metric=options.metric, x=options.x, group=options.group)
-    title = options.title or ""
+    title, tasks = options.title or "", comparison.tasks(options.sources)
+    if len(tasks) > 1:
+        complain(f"different tasks on one axis: {', '.join(tasks)}", 0)
+        title = title or f"different tasks: {', '.join(tasks)}"
     if len(curves) == 1 and options.title is None:
         title, curves = curves[0].label, [curves[0]._replace(label="")]
     path = plotting.learning_curve(

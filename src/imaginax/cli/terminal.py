@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,28 @@ def add_run(parser: argparse.ArgumentParser, *, episodes: str) -> None:
         "--episodes", type=at_least(1), default=1, metavar="N", help=f"{episodes}; default: 1"
     )
     parser.add_argument("--seed", type=at_least(0), metavar="S", help="of the episodes")
+
+
+@contextlib.contextmanager
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """On a terminal a line that says what is done and for how long, gone at the end; elsewhere nothing.
+
+    It appears at once, before anything heavy is imported inside. What is yielded changes the words.
+    """
+    stream = sys.stderr
+    if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console: Any = Console(file=stream, highlight=False)  # type: ignore[arg-type]
+    spinner = SpinnerColumn("dots" if console.encoding.startswith("utf") else "line")
+    words = TextColumn("{task.description}", markup=False)
+    columns = (spinner, words, TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task(output.one_line(what))
+        yield lambda text: progress.reset(task, description=output.one_line(text))
 
 
 def complain(message: str, code: int) -> int:

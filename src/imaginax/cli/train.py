@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from imaginax.cli import sweep
 from imaginax.cli.terminal import (
     Commands,
     at_least,
@@ -16,12 +17,14 @@ from imaginax.cli.terminal import (
     print_returns,
     printing_may_fail,
     seconds,
+    working,
 )
 
 _ABOUT = """Trains a system, saves as it goes, evaluates it at the end and draws its learning curve. The same
 command again goes on where the run stopped, also after a crash; with more trials, chunks or episodes it goes
 on behind the end; with other settings it is refused, and says which they are. Any field of the system's
-configuration may be set as --FIELD VALUE."""
+configuration may be set as --FIELD VALUE. With --seeds N all seeds train in one program. config.json tells
+the replay ratio of each stage: updates for each transition that replay receives."""
 
 _EPILOG = """examples:
   imaginax train pets                             the default preset and environment
@@ -29,6 +32,7 @@ _EPILOG = """examples:
   imaginax train pets --env pendulum --seeds 5    another environment, five seeds at once
   imaginax train pets --trials 3 --fit.epochs 20  other settings
   imaginax train pets --trials 6 --fit.epochs 20  that run again, longer
+  imaginax train pets --sweep fit.epochs=5,20,50  three runs, and a table of their evaluations
   imaginax train pets --processes 2               as two processes of this machine
 """
 
@@ -56,6 +60,13 @@ def add(commands: Commands) -> None:
     train.add_argument("--env", metavar="E", help="an environment; default: the preset's")
     train.add_argument("--seeds", type=int, default=1, metavar="N", help="so many runs at once; default: 1")
     train.add_argument("--seed", type=int, default=0, metavar="S", help="of the first of them; default: 0")
+    train.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="FIELD=A,B",
+        help="one run for each value, and a table at the end; repeated: for each combination",
+    )
     train.add_argument("--logdir", type=Path, metavar="DIR", help="default: runs/SYSTEM-ENV-PRESET")
     train.add_argument(
         "--override-config", action="store_true", help="go on with a run although its settings were others"
@@ -110,14 +121,20 @@ def run(options: argparse.Namespace, overrides: list[str]) -> int:
         print(f"environments: {', '.join(entry.environments)}\npresets, the default first:")
         print("\n".join(f"  {name:<8}{_PRESETS.get(name, '')}".rstrip() for name in entry.presets) + "\n")
         overrides = [*overrides, "--help"]
+    if options.sweep and not options.help:
+        return sweep.run(options, entry, preset, overrides, train_system)
     config = configs.parse(entry, preset, options.env, overrides)
-    from imaginax.runtime import distributed
-
     printing_may_fail()
+    with working(f"preparing {entry.name}, preset {preset}"):
+        from imaginax.runtime import distributed
+
+        if options.processes == 1:
+            distributed.initialise(devices=options.devices)
+            system = entry.make(config)
     if options.processes > 1:
         return distributed.launch(options.processes, _without(options.words, "--processes"))
-    distributed.initialise(devices=options.devices)
-    return _train(options, entry.make(config), preset)
+    train_system(options, system, preset)
+    return 0
 
 
 def _without(words: Sequence[str], flag: str) -> list[str]:
@@ -129,11 +146,15 @@ def _without(words: Sequence[str], flag: str) -> list[str]:
     return kept
 
 
-def _train(options: argparse.Namespace, system: Any, preset: str) -> int:
+def train_system(
+    options: argparse.Namespace, system: Any, preset: str, logdir: Path | None = None
+) -> dict[str, Any]:
+    """Trains in `logdir` (default: as the options say), prints how it ended, and gives the summary."""
     from imaginax.runtime import distributed, run
+    from imaginax.runtime.run_directory import default_path
 
     env = system.environment.spec.name
-    logdir = options.logdir or Path("runs") / f"{system.name}-{_as_folder(env)}-{preset}"
+    logdir = Path(logdir or options.logdir or default_path(system.name, env, preset))
     if sys.stdout.isatty() and distributed.is_leader():
         seeds = f"{options.seeds} seeds" if options.seeds > 1 else f"seed {options.seed}"
         print(f"{system.name} on {env}, preset {preset}, {seeds}, in {logdir}")
@@ -150,12 +171,7 @@ def _train(options: argparse.Namespace, system: Any, preset: str) -> int:
     )
     if distributed.is_leader():
         _print_summary(summary, logdir)
-    return 0
-
-
-def _as_folder(env: str) -> str:
-    """The name of an environment without what means something in a path (`gym:ALE/Pong-v5`)."""
-    return "".join("-" if letter in ":/\\?&=" else letter for letter in env)
+    return summary
 
 
 def _print_summary(summary: dict[str, Any], logdir: Path) -> None:

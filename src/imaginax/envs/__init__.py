@@ -104,10 +104,8 @@ def _family(name: str, max_steps: int | None) -> Environment:
         known = ", ".join(f"{prefix}:" for prefix in registry.PREFIXES)
         raise ConfigError(f"unknown prefix of environment {name!r}; known: {known}, package.module:function")
     near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ";"
-    raise ConfigError(
-        f"unknown environment {name!r}{hint} known: {', '.join(names())}, gym:<id>, package.module:function"
-    )
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise ConfigError(f"unknown environment {name!r}; {hint}imaginax list shows all of them")
 
 
 def resolve(

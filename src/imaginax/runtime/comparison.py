@@ -9,6 +9,7 @@ from typing import Any
 
 from imaginax.runtime.curves import Curve, join
 from imaginax.runtime.plotting import RETURN, read_curve, read_results
+from imaginax.runtime.published import observation_of
 from imaginax.runtime.run_directory import read_run
 from imaginax.types import ConfigError
 
@@ -48,6 +49,25 @@ def read_curves(
         else curves[members[0]]._replace(label=label)
         for label, members in zip(labels, groups.values(), strict=True)
     ]
+
+
+def tasks(sources: Sequence[Path | str]) -> list[str]:
+    """The different environments of runs or results files, in order."""
+    return list(dict.fromkeys(_record(Path(source)).get("env") or "?" for source in sources))
+
+
+def same_task(sources: Sequence[Path | str]) -> tuple[str, str]:
+    """The environment of all sources, and what their systems see: `pixels` or `state`.
+
+    Raises:
+        ConfigError: if they are not the same for all.
+    """
+    records = [_record(Path(source)) for source in sources]
+    found = dict.fromkeys((record.get("env") or "?", observation_of(record["config"])) for record in records)
+    if len(found) > 1:
+        told = ", ".join(f"{env} from {observation}" for env, observation in found)
+        raise ConfigError(f"these runs are of different tasks ({told}): compare one task at a time")
+    return next(iter(found))
 
 
 def _record(source: Path) -> dict[str, Any]:

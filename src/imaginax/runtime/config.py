@@ -37,9 +37,7 @@ def parse(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str])
     """
     import tyro
 
-    if preset not in entry.presets:
-        raise ConfigError(f"unknown preset {preset!r} of {entry.name}; {hint(preset, entry.presets)}")
-    base, argv = _with_kinds(entry, entry.preset(preset, env), argv)
+    base, argv = _base(entry, preset, env, argv)
     read = functools.partial(
         tyro.cli,
         entry.config,
@@ -58,6 +56,28 @@ def parse(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str])
         if not exit_.code:
             return read()  # help, this time as the terminal has it
         raise ConfigError(_one_line(complaint.getvalue(), flags(base))) from None
+
+
+def known_flags(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str]) -> list[str]:
+    """Every field that a command line may set, of the kinds that it asks for.
+
+    Args:
+        entry: as of `parse`.
+        preset: as of `parse`.
+        env: as of `parse`.
+        argv: as of `parse`; values are not looked at.
+
+    Raises:
+        ConfigError: for an unknown preset or kind.
+    """
+    return list(flags(_base(entry, preset, env, argv)[0]))
+
+
+def _base(entry: SystemEntry, preset: str, env: str | None, argv: Sequence[str]) -> tuple[Any, list[str]]:
+    """The preset, of the kinds that words ask for, and the other words."""
+    if preset not in entry.presets:
+        raise ConfigError(f"unknown preset {preset!r} of {entry.name}; {hint(preset, entry.presets)}")
+    return _with_kinds(entry, entry.preset(preset, env), argv)
 
 
 def _with_kinds(entry: SystemEntry, base: Any, argv: Sequence[str]) -> tuple[Any, list[str]]:

@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class ChunkReport(NamedTuple):
         steps_per_s: environment steps a second in this chunk, all seeds together.
         left_s: estimated seconds to the end of the stage.
         compile_s: seconds that compiling took before this chunk, or 0.
+        metrics: values [S] of what learning reported, by name; empty for a chunk without an update.
     """
 
     stage: str
@@ -42,14 +44,27 @@ class ChunkReport(NamedTuple):
     steps_per_s: float
     left_s: float
     compile_s: float = 0.0
+    metrics: Mapping[str, np.ndarray] = MappingProxyType({})
+
+
+OnChunk = Callable[[ChunkReport], object]
 
 
 @contextlib.contextmanager
-def show(total_chunks: int, stream: Stream = None, *, quiet: bool = False) -> Iterator[Progress]:
+def show(
+    total_chunks: int, stream: Stream = None, *, quiet: bool = False, on_chunk: OnChunk | None = None
+) -> Iterator[Progress]:
     """A live display where `stream` (default: standard output) is a terminal, plain lines elsewhere.
 
-    A stream that fails is reported once, and nothing else stops. `quiet` shows nothing.
+    A stream that fails is reported once, and nothing else stops. `quiet` shows nothing. `on_chunk` is called
+    with every report; what it raises ends the run.
     """
+    with _shown(total_chunks, stream, quiet) as display:
+        yield display if on_chunk is None else Watched(display, on_chunk)
+
+
+@contextlib.contextmanager
+def _shown(total_chunks: int, stream: Stream, quiet: bool) -> Iterator[Progress]:
     stream = stream or sys.stdout
     if quiet or stream is None:
         yield Progress()
@@ -117,6 +132,21 @@ class Progress:
 
     def leave(self) -> None:
         """Before the process ends at once."""
+
+
+class Watched(Progress):
+    """A display, and a function that is told of every chunk too."""
+
+    def __init__(self, display: Progress, on_chunk: OnChunk):
+        self._display = display
+        self._on_chunk = on_chunk
+        self.doing, self.running = display.doing, display.running
+        self.note, self.leave = display.note, display.leave
+
+    def report(self, report: ChunkReport) -> None:
+        """Shows the chunk, then tells of it."""
+        self._display.report(report)
+        self._on_chunk(report)
 
 
 class PlainProgress(Progress):

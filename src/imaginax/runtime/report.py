@@ -185,7 +185,8 @@ def write_episode(directory: RunDirectory, system: System, evaluation: Evaluatio
     """
     frames = _draw(system, evaluation.states) if evaluation.frames is None else evaluation.frames
     if frames is not None:
-        fps = frames_per_second(system.environment.spec.step_seconds)
+        spec = system.environment.spec
+        fps = frames_per_second(spec.step_seconds, spec.players)
         write_gif(directory.media / "episode.gif", frames, fps=fps)
 
 

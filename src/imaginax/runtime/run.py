@@ -22,19 +22,25 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree
 
-from imaginax.runtime import checkpoint, distributed, lengthening, memory, progress, report, run_directory
+from imaginax.runtime import (
+    checkpoint,
+    distributed,
+    lengthening,
+    memory,
+    packing,
+    progress,
+    report,
+    run_directory,
+)
 from imaginax.runtime.compilation import enable_cache
 from imaginax.runtime.driver import CompiledDriver, Driver, make_driver
 from imaginax.runtime.interruption import interruptible
 from imaginax.runtime.loop import ChunkOutput
+from imaginax.runtime.messages import NonFinite, check_finite, interruption
 from imaginax.runtime.metrics import Logger
 from imaginax.runtime.precision import precision
-from imaginax.runtime.run_directory import RunDirectory, RunError
+from imaginax.runtime.run_directory import RunDirectory
 from imaginax.types import ConfigError, Stage, System
-
-
-class NonFinite(RunError):
-    """A metric that is NaN or infinite."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +70,8 @@ def train(
     devices: int | None = None,
     overlap: bool = False,
     stream: progress.Stream = None,
+    quiet: bool = False,
+    on_chunk: progress.OnChunk | None = None,
 ) -> dict[str, Any]:
     """Trains a system, or goes on with a run that was stopped; then evaluates it.
 
@@ -79,6 +87,8 @@ def train(
             processes have together.
         overlap: learn while environments of the host step; an update then misses the step being made.
         stream: where progress is shown; standard output by default.
+        quiet: show no progress.
+        on_chunk: called with the report of every chunk, in the first process.
 
     Returns:
         The content of summary.json. Its status is "finished", or "stopped" after Ctrl-C, SIGTERM or SIGHUP.
@@ -95,11 +105,13 @@ def train(
         memory.check(system, seeds, mesh)
     record = run_directory.describe(system, preset=preset, seeds=seeds, seed=seed)
     kept = enable_cache()
-    chunks = sum(stage.chunks for stage in system.schedule)
+    chunks, leader = sum(stage.chunks for stage in system.schedule), distributed.is_leader()
     with (
         _opened(logdir, record, override_config) as directory,
         precision(system),
-        progress.show(chunks, stream, quiet=not distributed.is_leader()) as display,
+        progress.show(
+            chunks, stream, quiet=quiet or not leader, on_chunk=on_chunk if leader else None
+        ) as display,
         contextlib.closing(make_driver(system, seeds, mesh, overlap=overlap)) as driver,
     ):
         if kept is None:
@@ -143,7 +155,7 @@ def _mesh(devices: int | None) -> Mesh | None:
 
 
 def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> checkpoint.Restored:
-    """The newest valid checkpoint of a run.
+    """The newest valid checkpoint of a run; of a packed agent its learner, in a state that has just begun.
 
     Args:
         system: as it was trained.
@@ -155,6 +167,8 @@ def reload(system: System, directory: RunDirectory, record: dict[str, Any]) -> c
         CheckpointError: if there is none.
     """
     run_directory.check_inputs(record)
+    if directory.learner.is_dir():
+        return packing.unpack(system, directory, lane_keys(record)[0])
     with precision(system):
         shapes = CompiledDriver(system, record["seeds"]).shapes()
         restored = lengthening.restore(system, directory.checkpoints, shapes, lane_keys(record)[0])
@@ -253,7 +267,7 @@ class Run:
     def say_interrupted(self, signal_name: str) -> None:
         """Says what a signal does, and what a second one would lose."""
         lost = self.history.step - max(self._saved_step, 0)
-        self._display.note(_of_interruption(signal_name, lost, self._evaluating))
+        self._display.note(interruption(signal_name, lost, self._evaluating))
 
     def leave(self) -> None:
         """Before the process ends at once."""
@@ -344,7 +358,7 @@ class Run:
         env_steps = history.env_steps[-1]
         if logger:
             logger.log(history.step, env_steps, history.wall_s, stage=stage.name, metrics=metrics)
-        _check_finite(stage, history.chunk, output)
+        check_finite(stage, history.chunk, output)
         self._display.report(
             progress.ChunkReport(
                 stage=stage.name,
@@ -356,6 +370,7 @@ class Run:
                 steps_per_s=(env_steps - before) * returns.size / seconds,
                 left_s=seconds * (stage.chunks - history.chunk),
                 compile_s=compile_s,
+                metrics=learning,
             )
         )
 
@@ -380,21 +395,3 @@ class Run:
             self._saver.save(step, self.state, progress=dataclasses.asdict(self.history))
             self._saved_step = step
         self._saved_at = time.monotonic()
-
-
-def _of_interruption(signal_name: str, unsaved: int, evaluating: bool) -> str:
-    first = "Ctrl-C" if signal_name == "SIGINT" else signal_name
-    does, loses = "saving after this chunk", "this chunk"
-    if unsaved:
-        loses += f" and the {unsaved} before it since the last save"
-    if evaluating:
-        does, loses = "all is saved, the evaluation is finished first", "the evaluation"
-    return f"{first}: {does}; Ctrl-C again stops at once and loses {loses}"
-
-
-def _check_finite(stage: Stage, chunk: int, output: ChunkOutput) -> None:
-    checks = output.finite | {"episode_return": np.isfinite(output.episode_return)}
-    for name, good in checks.items():
-        if not np.all(good):
-            lanes = ", ".join(str(lane) for lane in np.flatnonzero(~np.asarray(good)))
-            raise NonFinite(f"{name} is not finite in {stage.name} {chunk}/{stage.chunks} (lane {lanes})")

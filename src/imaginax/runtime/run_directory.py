@@ -33,6 +33,9 @@ if sys.platform != "win32":
     import fcntl
 
 
+SHIPPED = Path(imaginax.__file__).parent / "agents"  # agents that come with the package
+
+
 @dataclasses.dataclass(frozen=True)
 class RunDirectory:
     """Where the parts of a run lie."""
@@ -70,14 +73,40 @@ class RunDirectory:
         return self.path / "snapshots"
 
     @property
+    def learner(self) -> Path:
+        """The learner of a packed agent (`runtime.packing`), which has no checkpoints."""
+        return self.path / "learner"
+
+    @property
     def figures(self) -> Path:
         """PNG files."""
         return self.path / "figures"
 
     @property
     def media(self) -> Path:
-        """GIF files."""
-        return self.path / "media"
+        """GIF files; for an agent that comes with the package, `media` in the present folder."""
+        return Path("media") if self.path.parent == SHIPPED else self.path / "media"
+
+
+def located(run: Path | str) -> Path:
+    """Where a run lies: its path, or that of the agent for `agents:NAME`.
+
+    Raises:
+        ConfigError: for an agent that does not come with the package.
+    """
+    kind, _, name = str(run).partition(":")
+    if kind != "agents":
+        return Path(run)
+    known = sorted(path.parent.name for path in SHIPPED.glob("*/agent.json"))
+    if name not in known:
+        raise ConfigError(f"unknown agent {name!r}; {configs.hint(name, known)}")
+    return SHIPPED / name
+
+
+def default_path(system: str, env: str, preset: str) -> Path:
+    """The directory of a run that was given none; no letter of it means something in a path."""
+    name = "".join("-" if letter in ":/\\?&=" else letter for letter in env)
+    return Path("runs") / f"{system}-{name}-{preset}"
 
 
 def describe(system: System, *, preset: str | None, seeds: int, seed: int) -> dict[str, Any]:
@@ -151,6 +180,8 @@ def open_run(logdir: Path | str, record: dict[str, Any], *, override_config: boo
         RunError: if the folder cannot be written.
     """
     directory = RunDirectory(Path(logdir))
+    if directory.learner.is_dir():
+        raise ConfigError(f"{directory.path} holds an agent alone, which cannot go on learning")
     if directory.config.exists():
         old = read_json(directory.config)
         changed = _changed(old, record)
@@ -209,7 +240,7 @@ def read_run(logdir: Path | str) -> tuple[RunDirectory, dict[str, Any]]:
     Raises:
         ConfigError: if there is none.
     """
-    directory = RunDirectory(Path(logdir))
+    directory = RunDirectory(located(logdir))
     if not directory.config.is_file():
         raise ConfigError(f"{directory.path} is not a run directory: it has no config.json")
     record = read_json(directory.config)

@@ -60,6 +60,14 @@ def write_strip(path: Path, frames: UInt8[np.ndarray, "T H W 3"], *, pictures: i
     return path
 
 
-def frames_per_second(step_seconds: float) -> float:
-    """Real time for an environment with a unit of time, 10 steps a second for one without."""
+MOVE_SECONDS = 0.8  # that a position of a board game is shown
+
+
+def frames_per_second(step_seconds: float, players: int = 1) -> float:
+    """Real time for an environment with a unit of time, 10 steps a second for one without.
+
+    The moves of a board game are shown slowly enough to be followed.
+    """
+    if players > 1:
+        return 1.0 / MOVE_SECONDS
     return 1.0 / step_seconds if step_seconds > 0 else 10.0

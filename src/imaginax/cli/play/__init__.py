@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, add_run, at_least, complain, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, add_run, at_least, complain, describe, printing_may_fail, working
 
 _ABOUT = """Lets an agent of a run play in its environment, prints each episode's return and length, and draws
 them: as a GIF in real time, or as a film strip where FILE ends in .png. Without --output the run's own
@@ -81,18 +81,19 @@ def _add_game_options(play: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Restores the run and hands it to what the protocol names."""
-    from imaginax.cli.play import episodes, games, human, protocols
-    from imaginax.runtime import distributed, playback
-
     suffixes = {"gif": (".gif", ".png"), "svg": (".svg",)}.get(options.protocol, ())
     if options.output and options.output.suffix not in suffixes:
         allowed = f"end in {' or '.join(suffixes)}" if suffixes else f"be absent with {options.protocol}"
         return complain(f"argument --output: must {allowed}, got {options.output}", 2)
     if suffixes:
         printing_may_fail()
-    distributed.initialise()
-    with protocols.quiet(options.protocol):
-        trained = playback.load(options.logdir)
+    with working(f"loading {options.logdir}"):
+        from imaginax.cli.play import episodes, games, human, protocols
+        from imaginax.runtime import distributed, playback
+
+        distributed.initialise()
+        with protocols.quiet(options.protocol):
+            trained = playback.load(options.logdir)
     for fault in trained.restored.skipped:
         complain(f"skipped: {fault}", 0)
     if options.protocol == "gif" and trained.system.player is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from imaginax.cli.terminal import number
+from imaginax.cli.terminal import number, working
 
 
 def run(options: argparse.Namespace, trained: Any) -> int:
@@ -13,18 +13,21 @@ def run(options: argparse.Namespace, trained: Any) -> int:
     from imaginax.runtime import playback, video
 
     episodes = []
-    for episode in playback.episodes(trained, lane=options.lane, count=options.episodes, seed=options.seed):
-        episodes.append(episode)
-        _print(len(episodes), episode, steps=options.steps)
+    played = playback.episodes(trained, lane=options.lane, count=options.episodes, seed=options.seed)
+    for turn in range(1, options.episodes + 1):
+        with working(f"playing episode {turn} of {options.episodes}"):
+            episodes.append(next(played))
+        _print(len(episodes), episodes[-1], steps=options.steps)
     if options.output is None and not playback.drawable(trained.system, episodes):
         return 0
-    frames = playback.frames(trained.system, episodes)
     path = options.output or trained.directory.media / "episode.gif"
-    if path.suffix == ".png":
-        video.write_strip(path, frames)
-    else:
-        fps = video.frames_per_second(trained.system.environment.spec.step_seconds)
-        video.write_gif(path, frames, fps=fps)
+    with working(f"drawing {path}"):
+        frames = playback.frames(trained.system, episodes)
+        if path.suffix == ".png":
+            video.write_strip(path, frames)
+        else:
+            fps = video.frames_per_second(trained.system.environment.spec.step_seconds)
+            video.write_gif(path, frames, fps=fps)
     print(f"  {path}")
     return 0
 

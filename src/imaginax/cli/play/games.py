@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from imaginax.cli.terminal import working
 from imaginax.types import State
 
-_SECONDS = 0.8  # that a position is shown
 _HELD = 2  # times as long for the last one of a game, besides
 
 
@@ -50,7 +50,7 @@ def gif(options: argparse.Namespace, trained: Any) -> int:
     if path.suffix == ".png":
         video.write_strip(path, frames)
     else:
-        video.write_gif(path, frames, fps=1 / _SECONDS)
+        video.write_gif(path, frames, fps=1 / video.MOVE_SECONDS)
     print(f"  {path}")
     return 0
 
@@ -59,12 +59,13 @@ def svg(options: argparse.Namespace, trained: Any) -> int:
     """Plays, prints and draws vectors: all positions in one file, which shows one after the other."""
     from imaginax.envs.games import pictures
     from imaginax.runtime.run_directory import RunError
+    from imaginax.runtime.video import MOVE_SECONDS
 
     drawn = [pictures.svg(state) for state in _shown(_play(options, trained), _HELD)]
     path: Path = options.output or trained.directory.media / "game.svg"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(animated(drawn, seconds=_SECONDS))
+        path.write_text(animated(drawn, seconds=MOVE_SECONDS))
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
     print(f"  {path}")
@@ -106,7 +107,8 @@ def _play(options: argparse.Namespace, trained: Any) -> list[Played]:
     played = []
     for index in range(options.episodes):
         first = (ours, theirs) if (own + index) % 2 == 0 else (theirs, ours)
-        game = _one(first, temperature=options.temperature)
+        with working(f"playing game {index + 1} of {options.episodes}"):
+            game = _one(first, temperature=options.temperature)
         played.append(game)
         end = {1: "first player wins", -1: "second player wins"}.get(int(game.result), "drawn")
         side = "" if options.opponent is None else f", the run is {('first', 'second')[(own + index) % 2]}"
