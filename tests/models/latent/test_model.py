@@ -79,6 +79,25 @@ def test_filtering_and_imagining_give_beliefs_of_one_shape(model):
     assert features(belief).shape == (8, SMALL.rssm.features)
 
 
+def test_acting_and_learning_embed_the_same_image():
+    """Bytes are scaled in one place: filtered beliefs are those of the loss, but for the dither of 8 bits."""
+    config = dataclasses.replace(SMALL, rssm=dataclasses.replace(SMALL.rssm, kind="gru"), bits=8)
+    made = latent_model(IMAGES, config, ObjectiveConfig())
+    params, data, key = made.init(jax.random.key(0)), episodes(IMAGES), jax.random.key(1)
+    params = params._replace(encoder=jax.tree.map(lambda w: 3 * w, params.encoder))
+    learned = features(made.loss(params, data, key)[2])
+
+    def furthest(images) -> float:
+        belief, found = made.encode(params, images[:, 0], key), []
+        for t in range(images.shape[1]):
+            if t:
+                belief = made.observe(params, belief, data.action[:, t], images[:, t], key)
+            found.append(jnp.abs(features(belief) - learned[:, t]).max())
+        return max(found)
+
+    assert 10 * furthest(data.observation) < furthest(data.observation // 2)
+
+
 def test_levels_are_dithered_and_come_back():
     """5 bits: 32 levels with noise that fills them; the mean of many is the middle of the level."""
     images = jnp.arange(256, dtype=jnp.uint8)
