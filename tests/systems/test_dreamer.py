@@ -85,8 +85,9 @@ def test_settings_that_cannot_work_are_named():
     ):
         with pytest.raises(ConfigError, match=match):
             dataclasses.replace(dreamer_presets.TINY, **changes)
-    with pytest.raises(ConfigError, match="preset laptop"):
-        dreamer_presets.preset("paper", "pendulum")
+    for presets in (dreamer_presets, dreamerv2_presets):
+        with pytest.raises(ConfigError, match="preset laptop"):
+            presets.preset("paper", "pendulum")
     blind = dataclasses.replace(dreamer_presets.TINY, image=64)
     with pytest.raises(ConfigError, match="image"):
         dreamer.make(blind, echo(Box((1,), -1.0, 1.0)))
@@ -231,3 +232,46 @@ def test_steps_decisions_and_updates_are_counted_once(name, tmp_path):
     assert sorted(np.unique(paid)) == [0, 1, 2] and (paid[np.asarray(ring.items.first)] == 0).all()
     assert state.updates.item() == state.learner.model.updates.item() == 2 * 3
     assert summary["eval_return"] == 7
+
+
+def test_games_of_atari_are_seen_frame_by_frame_in_grey():
+    """A bare name stands for the options of its preset; those that are given are taken as they are."""
+    name = "atari:Breakout?frameskip=1&obs_type=grayscale"
+    laptop = dreamerv2_presets.preset("laptop", "atari:Breakout")
+    assert laptop.env == name and laptop.action_repeat == 4 and laptop.rewards == "tanh"
+    paper = dreamerv2_presets.preset("paper", "atari:Breakout")
+    assert paper.env == f"{name}&full_action_space=True" and paper.image == 64
+    own = dreamerv2_presets.preset("paper", "atari:Breakout?frameskip=1&mode=12")
+    assert own == dataclasses.replace(paper, env="atari:Breakout?frameskip=1&mode=12")
+
+
+@pytest.mark.slow
+def test_atari_is_learned_from(tmp_path):
+    """A few decisions of two games side by side, on images, through the loop of the host."""
+    pytest.importorskip("ale_py")
+    config = dataclasses.replace(
+        dreamerv2_presets.TINY,
+        env=dreamerv2_presets.preset("laptop", "atari:Boxing").env,
+        action_repeat=4,
+        episode_steps=200,
+        image=32,
+        environments=2,
+        prefill_steps=60,
+        chunk_steps=30,
+        chunks=2,
+        updates=2,
+        batch_size=2,
+        memory=80,
+        prioritize_ends=True,
+        rewards="tanh",
+        eval_episodes=1,
+        model=dataclasses.replace(dreamerv2_presets.TINY.model, depth=2),
+    )
+    system = dreamerv2.make(config)
+    summary = train(system, logdir=tmp_path, preset="tiny", stream=io.StringIO())
+    state = reload(system, *read_run(tmp_path)).state
+    items = jax.tree.map(lambda x: np.asarray(x)[0], system.replay.data(state.replay).items)
+    assert items.observation.shape == (2, 80, 32, 32, 1) and items.observation.dtype == np.uint8
+    resets = 2 * (120 // 51)  # 50 decisions of four frames and a reset
+    assert summary["env_steps"] == 4 * (2 * 120 - resets)
+    assert items.first.any() and (items.discount == 1).all(), "time is up, nobody dies"

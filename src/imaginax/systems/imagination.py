@@ -99,6 +99,7 @@ def make_parts(config: ImaginationConfig, env: Environment | None) -> Parts:
         config.environments,
         batch=config.batch_size,
         sequence=config.sequence,
+        prioritize_ends=config.prioritize_ends,
     )
     return Parts(env, model, actor, behaviour, replay)
 
