@@ -52,21 +52,7 @@ def settings(rows, env: str) -> dreamerv2_presets.DreamerV2Config:
         prioritize_ends={"yes": True, "no": False}[rows.pop("ends of episodes drawn more often")],
         exploration=0.0,
         rewards=rows.pop("rewards"),
-        model=LatentModelConfig(
-            RSSMConfig(
-                deterministic=rows.pop("deterministic state"),
-                stochastic=rows.pop("choices of the stochastic state"),
-                classes=rows.pop("classes of each"),
-                hidden=rows.pop("hidden units"),
-                cell="layer_norm_gru",
-                activation="elu",
-            ),
-            depth=rows.pop("filters of the first layer"),
-            hidden=layers,
-            bits=8,
-            activation="elu",
-            continuation=ends > 0,
-        ),
+        model=model(rows, layers, ends > 0),
         objective=ObjectiveConfig(
             reward=1.0,
             dynamics=balance * divergence,
@@ -89,6 +75,20 @@ def settings(rows, env: str) -> dreamerv2_presets.DreamerV2Config:
     )
     assert not rows
     return config
+
+
+def model(rows, layers: tuple[int, ...], continuation: bool) -> LatentModelConfig:
+    """The latent model of a column."""
+    rssm = RSSMConfig(
+        deterministic=rows.pop("deterministic state"),
+        stochastic=rows.pop("choices of the stochastic state"),
+        classes=rows.pop("classes of each"),
+        hidden=rows.pop("hidden units"),
+        cell="layer_norm_gru",
+        activation="elu",
+    )
+    depth = rows.pop("filters of the first layer")
+    return LatentModelConfig(rssm, depth, layers, bits=8, activation="elu", continuation=continuation)
 
 
 def test_published_hyperparameters_are_the_preset():
