@@ -82,6 +82,14 @@ class ImaginationConfig:
             raise ConfigError(
                 f"critic_hidden must be numbers of units in [1, 1000000], got {self.critic_hidden}"
             )
+        if not self.objective.reward:
+            raise ConfigError("objective.reward must be above 0: actors learn from predicted rewards")
+        ends = self.model.continuation and self.objective.continuation > 0
+        if self.objective.observation == "none" and not self.objective.reward_gradient and not ends:
+            raise ConfigError(
+                "objective.observation none without objective.reward_gradient leaves beliefs nothing to learn"
+                " from"
+            )
         kept = min(self.prefill_steps, self.memory or self.prefill_steps)
         if self.sequence > kept:
             raise ConfigError(
