@@ -11,14 +11,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from imaginax.cli import bench, check_env, evaluate, export, listing, match, play, plot, train
+from imaginax.cli import bench, check_env, dream, evaluate, export, listing, match, play, plot, train
 from imaginax.cli.terminal import FORM, complain
 from imaginax.errors import ConfigError, RunError
 from imaginax.runtime import output
 
 __all__ = ["main"]
 
-_COMMANDS = (train, listing, check_env, evaluate, match, play, plot, export, bench)
+_COMMANDS = (train, listing, check_env, evaluate, match, play, dream, plot, export, bench)
 
 _EPILOG = """examples:
   imaginax list                                  systems, presets and environments

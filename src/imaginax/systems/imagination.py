@@ -20,6 +20,7 @@ from imaginax.learning.actor_critic import ActorCritic, Behaviour, Critic, Start
 from imaginax.learning.learner import Learner, init_learner
 from imaginax.models.imagination import starts
 from imaginax.models.latent.model import latent_model
+from imaginax.models.latent.open_loop import open_loop
 from imaginax.models.latent.rssm import features
 from imaginax.networks.mlp import MLP, activation
 from imaginax.policies.actor import Actor, make_actor
@@ -201,6 +202,7 @@ def make_system(name: str, config: ImaginationConfig, parts: Parts, learn: Calla
         record=record_step,
         evaluate=evaluate,
         exploit=exploit,
+        dream=lambda params, *given, context: open_loop(parts.model, params.model, *given, context=context),
         working=working_memory(config),
         schedule=(
             Stage("random", prefill, -(-config.prefill_steps // prefill), act=act_randomly(space)),

@@ -91,6 +91,8 @@ class System:
     player:   simulations a move (None: its own) -> Player, whose params are `act`'s; None without a game
     float64:  its programs compute in 64 bits, environment included: `runtime.precision`
     inputs:   files that it reads, as pairs (field of the configuration that names it, path)
+    dream:    (params, sequences [B T ...], key, context) -> what its model expects to see, [B T ...], when it
+              sees the first `context` steps; None without such a model
     working:  what an update needs besides the state, where that may be more than the state itself
     """
 
@@ -109,4 +111,5 @@ class System:
     player: Callable[[int | None], Player] | None = None
     float64: bool = False
     inputs: tuple[tuple[str, str], ...] = ()
+    dream: Callable[..., PyTree] | None = None
     working: WorkingMemory | None = None
