@@ -1,5 +1,6 @@
 """Distributions against scipy, closed forms, finite differences and Monte Carlo."""
 
+import distrax
 import jax
 import jax.numpy as jnp
 import jax.test_util
@@ -66,6 +67,8 @@ def test_draws_have_the_moments_and_pass_gradients():
     through = jax.jacobian(lambda logits: distributions.sample(Categorical(logits), key))(q.logits)
     soft = jax.jacobian(lambda logits: jax.nn.softmax(logits).reshape(-1))(q.logits)
     np.testing.assert_allclose(through, soft, atol=1e-6)
+    plain = lambda logits: distrax.OneHotCategorical(logits).sample(seed=key).astype("float32")  # noqa: E731
+    assert not jax.jacobian(plain)(q.logits).any(), "without the straight way nothing is learned"
     most_likely = jax.jacobian(lambda logits: distributions.mode(Categorical(logits)))(q.logits)
     np.testing.assert_allclose(most_likely, soft, atol=1e-6)
     draws = jax.vmap(lambda key: distributions.sample(q, key))(jax.random.split(key, 50_000))

@@ -24,19 +24,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from imaginax import envs
 from imaginax.data.pixels import pixels as levels
 from imaginax.envs.control import cartpole
 from imaginax.envs.control.suite import ControlState, environment, still
-from imaginax.envs.pixels import pixels, shrunk
-from imaginax.envs.wrappers import unit_actions
-from imaginax.models.latent.model import latent_model
-from imaginax.models.latent.open_loop import open_loop
+from imaginax.envs.pixels import shrunk
 from imaginax.runtime import playback, plotting, video
-from imaginax.runtime.loop import make_chunk
+from imaginax.runtime.dream import new_episodes
 from imaginax.systems import planet
 from imaginax.systems.presets import planet as planet_presets
-from imaginax.types import Trajectory
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "planet"
@@ -62,10 +57,9 @@ def measure(preset: str, search: str | None) -> None:
     if search:
         planner = planet_presets.preset(search, None).planner
         trained = trained._replace(system=planet.make(dataclasses.replace(config, planner=planner)))
-    data = new_episodes(trained)
-    env = unit_actions(envs.make(config.env, action_repeat=config.action_repeat))
-    model = latent_model(pixels(env, config.image).spec, config.model, config.objective)
-    predict = jax.jit(partial(open_loop, model, context=CONTEXT))
+    data = new_episodes(trained, episodes=EPISODES, steps=STEPS)
+    assert trained.system.dream is not None
+    predict = jax.jit(partial(trained.system.dream, context=CONTEXT))
     means = predict(playback.params_of(trained), data, jax.random.key(0))
     imagined = np.asarray(levels(means))
     read = _reader(config.image)
@@ -85,22 +79,6 @@ def measure(preset: str, search: str | None) -> None:
     wide = 128 // config.image
     film = np.concatenate(list(pairs), axis=2).repeat(wide, axis=1).repeat(wide, axis=2)
     video.write_gif(ROOT / "docs" / f"planet_open_loop{PRESETS[preset]}.gif", film, fps=1 / SECONDS)
-
-
-def new_episodes(trained: playback.Trained) -> Trajectory:
-    """The first steps of episodes after the run, [B T ...], of which the model has learned nothing."""
-    system, stage = trained.system, trained.system.schedule[-1]
-    chunk = jax.jit(make_chunk(system, dataclasses.replace(stage, updates=0)))
-    state = jax.tree.map(lambda leaf: leaf[playback.lane_of(trained)], trained.restored.state)
-    rounds = -(-EPISODES // system.config.environments) + 1  # the first begins with what the run left off
-    for index in range(rounds):
-        state, _ = chunk(state, jnp.int32(index))
-    ring = system.replay.data(state.replay)
-    steps = (int(ring.start) + np.arange(int(ring.count))) % ring.items.first.shape[1]
-    items = jax.tree.map(lambda leaf: np.asarray(leaf)[:, steps[-rounds * stage.env_steps :]], ring.items)
-    place, begin = np.nonzero(items.first[:, : 1 - STEPS])
-    rows = begin[:, None] + np.arange(STEPS)
-    return jax.tree.map(lambda leaf: leaf[place[:, None], rows][:EPISODES], items)
 
 
 def _reader(size: int):

@@ -25,11 +25,11 @@ def drawn():
     replay = ring_replay(jax.tree.map(lambda x: x[0], item(0)), CAPACITY, PLACES)
     add = jax.jit(replay.add)
 
-    def draw(steps, length, batch=2000):
+    def draw(steps, length, batch=2000, **how):
         state = replay.init()
         for step in range(steps):
             state = add(state, item(step))
-        return sample_sequences(replay.data(state), jax.random.key(steps), batch=batch, length=length)
+        return sample_sequences(replay.data(state), jax.random.key(steps), batch=batch, length=length, **how)
 
     return draw
 
@@ -48,6 +48,21 @@ def test_stretches_are_consecutive_of_one_place_and_uniform(drawn, steps):
     assert set(place) == {0.0, 1.0, 2.0}
     np.testing.assert_array_equal(found.first, observation % 100 % 4 == 0)
     np.testing.assert_array_equal(found.action[..., 0], observation)
+
+
+@pytest.mark.parametrize(
+    ("steps", "shares"),
+    [(27, {17: 3, 20: 1, 21: 3, 24: 1}), (13, {3: 1, 4: 1, 5: 3, 8: 1, 9: 2})],
+    ids=["whole", "cut off at the oldest step"],
+)
+def test_ends_of_episodes_are_drawn_more_often(drawn, steps, shares):
+    """Of episodes of four, sequences of three: those that would reach over an end stop there instead."""
+    observation = np.asarray(drawn(steps, length=3, prioritize_ends=True).observation)
+    np.testing.assert_array_equal(np.diff(observation, axis=1), 1)
+    values, counts = np.unique(observation[:, 0] % 100, return_counts=True)
+    assert values.tolist() == list(shares)
+    expected = len(observation) * np.array(list(shares.values())) / 8
+    assert (np.abs(counts - expected) < 5 * np.sqrt(expected)).all()
 
 
 def test_sequences_with_stored_beliefs_have_one_step_more():

@@ -168,3 +168,32 @@ def test_each_loss_moves_its_own_parameters_and_the_target_follows_in_its_time()
         behaviour, _ = update(behaviour, (), starts, jax.random.key(number))
         targets.append(np.array_equal(behaviour.target, behaviour.critic.params))
     assert targets == [True, False, False, True, False, False, True]
+
+
+def test_an_actor_counts_where_there_is_something_to_choose():
+    """Entropy 1 weighted with 1/2, 1/4: how likely a state is reached and is not the last."""
+    model, _ = chain(jnp.array([0.0]), jnp.array([0.5]), 1)
+    policy = lambda params, belief: distrax.Independent(  # noqa: E731
+        distrax.Uniform(jnp.zeros(belief.shape), jnp.full(belief.shape, jnp.e)), 1
+    )
+    config = ActorCriticConfig(horizon=3, discount=1.0, entropy=1.0, gradient="reinforce")
+    behaviour, update = functions(model, Actor(lambda key: jnp.zeros(1), policy), linear_critic(1), config)
+    for goes_on, weights in ((0.5, [0.5, 0.25]), (1.0, [1.0, 0.5]), (0.0, [0.0, 0.0])):
+        starts = Starts(jnp.ones((1, 1)), jnp.zeros(1), jnp.full(1, goes_on))
+        _, metrics = update(behaviour, (), starts, jax.random.key(0))
+        np.testing.assert_allclose(metrics["actor_loss"], -np.mean(weights), rtol=1e-6)
+
+
+def test_returns_and_baselines_are_the_target_critics():
+    """The target says 10, the critic 4: the next value is 10, and the advantage of any action 0."""
+    model, _ = chain(jnp.array([0.0]), jnp.array([1.0]), 1)
+    config = ActorCriticConfig(horizon=2, discount=1.0, trace_decay=0.5, gradient="reinforce", target_every=9)
+    behaviour, update = functions(model, linear_actor(1), linear_critic(1), config)
+    critic = behaviour.critic._replace(params=jnp.array([4.0]), updates=jnp.int32(1))
+    starts = Starts(jnp.ones((2, 1)), jnp.zeros(2), jnp.ones(2))
+    for target, moves in ((10.0, False), (4.0, False)):
+        given = behaviour._replace(critic=critic, target=jnp.array([target]))
+        _, metrics = update(given, (), starts, jax.random.key(0))
+        np.testing.assert_allclose(metrics["imagined_return"], target, rtol=1e-6)
+        np.testing.assert_allclose(metrics["critic_loss"], (target - 4.0) ** 2 / 2, rtol=1e-6)
+        assert (float(metrics["actor_gradient_norm"]) > 1e-5) == moves

@@ -17,6 +17,7 @@ from imaginax.cli import (
     bench,
     check_env,
     compare,
+    dream,
     evaluate,
     export,
     listing,
@@ -31,7 +32,7 @@ from imaginax.runtime import output
 
 __all__ = ["main"]
 
-_COMMANDS = (train, listing, check_env, evaluate, match, play, plot, compare, agents, export, bench)
+_COMMANDS = (train, listing, check_env, evaluate, match, play, dream, plot, compare, agents, export, bench)
 
 _EPILOG = """examples:
   imaginax list                                  systems, presets and environments

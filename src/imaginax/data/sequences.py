@@ -24,7 +24,15 @@ def empty_step(spec: EnvSpec) -> Trajectory:
     return Trajectory(observation, jnp.zeros(spec.action.shape, kind), zero, zero, jnp.zeros((), bool))
 
 
-def sequence_replay(example: Trajectory, length: int, num_envs: int, *, batch: int, sequence: int) -> Replay:
+def sequence_replay(
+    example: Trajectory,
+    length: int,
+    num_envs: int,
+    *,
+    batch: int,
+    sequence: int,
+    prioritize_ends: bool = False,
+) -> Replay:
     """The last `length` steps of each of `num_envs` environments; `sample` gives sequences [B T ...].
 
     Args:
@@ -34,17 +42,22 @@ def sequence_replay(example: Trajectory, length: int, num_envs: int, *, batch: i
         num_envs: N, environments; every `add` brings a step of each.
         batch: B, sequences that `sample` draws.
         sequence: T, steps of each to learn from.
+        prioritize_ends: see `sample_sequences`.
     """
     ring = ring_replay(example, length, num_envs)
     steps = sequence + (example.belief is not None)
 
     def sample(state: PyTree, key: Array) -> Trajectory:
-        return sample_sequences(ring.data(state), key, batch=batch, length=steps)
+        return sample_sequences(
+            ring.data(state), key, batch=batch, length=steps, prioritize_ends=prioritize_ends
+        )
 
     return ring._replace(sample=sample)
 
 
-def sample_sequences(ring: Ring, key: Array, *, batch: int, length: int) -> Trajectory:
+def sample_sequences(
+    ring: Ring, key: Array, *, batch: int, length: int, prioritize_ends: bool = False
+) -> Trajectory:
     """Stretches of consecutive steps, drawn uniformly among all that replay holds.
 
     Args:
@@ -52,6 +65,9 @@ def sample_sequences(ring: Ring, key: Array, *, batch: int, length: int) -> Traj
         key: consumed.
         batch: B, stretches.
         length: T, steps of each, no more than replay holds.
+        prioritize_ends: whether a stretch that would reach over the end of an episode is moved back until
+            its last step is that end. Ends, which few steps are, are then drawn T times as often, as by the
+            code released with DreamerV2.
 
     Returns:
         [B T ...]. A stretch may reach over the end of an episode; `first` says where the next one begins.
@@ -60,5 +76,9 @@ def sample_sequences(ring: Ring, key: Array, *, batch: int, length: int) -> Traj
     places, capacity = ring.items.first.shape[:2]
     place = jax.random.randint(key_place, (batch,), 0, places)
     begin = jax.random.randint(key_step, (batch,), 0, jnp.maximum(ring.count - length + 1, 1))
-    steps = (ring.start + begin[:, None] + jnp.arange(length)) % capacity
-    return jax.tree.map(lambda x: x[place[:, None], steps], ring.items)
+    at = lambda begin: (ring.start + begin[:, None] + jnp.arange(length)) % capacity  # noqa: E731
+    if prioritize_ends:
+        next_begins = ring.items.first[place[:, None], at(begin)].at[:, 0].set(False)
+        over = jnp.where(jnp.any(next_begins, axis=1), length - jnp.argmax(next_begins, axis=1), 0)
+        begin = jnp.maximum(begin - over, 0)
+    return jax.tree.map(lambda x: x[place[:, None], at(begin)], ring.items)

@@ -92,10 +92,10 @@ def _timestep(state: State, *, first: bool) -> TimeStep:
 
 
 def draw(planes: Array) -> UInt8[Array, "200 200 3"]:
-    """The planes [10 10 C] in colours, 20 pixels a cell."""
+    """The planes [10 10 C] in colours, 20 pixels a cell; probabilities of cells are as opaque as likely."""
     colours = jnp.array(_COLOURS[: planes.shape[-1]])
     image = jnp.full((*planes.shape[:2], 3), 0.08)
     for plane, colour in enumerate(colours):
-        image = jnp.where(planes[..., plane, None], colour, image)
+        image = image + planes[..., plane, None] * (colour - image)
     image = (255 * image).round().astype(jnp.uint8)
     return jnp.repeat(jnp.repeat(image, CELL, axis=0), CELL, axis=1)

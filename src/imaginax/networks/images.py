@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from imaginax.networks.config import Backend
+from imaginax.networks.dense import Dense
 from imaginax.networks.strided import StridedConvolution, TransposedConvolution
 from imaginax.types import ConfigError
 
@@ -75,7 +76,7 @@ class Decoder(nn.Module):
         """A linear layer, then transposed convolutions with rectifiers between them."""
         kernels = KERNELS[self.size]
         width = self.depth * 2 ** len(kernels) * 2  # as many as the encoder gives in the end
-        x = nn.Dense(width)(features.reshape(-1, features.shape[-1])).reshape(-1, 1, 1, width)
+        x = Dense(width, dtype=self.dtype)(features.reshape(-1, features.shape[-1])).reshape(-1, 1, 1, width)
         for layer, size in enumerate(kernels):
             left = len(kernels) - 1 - layer
             filters = self.depth * 2 ** (left - 1) if left else self.channels

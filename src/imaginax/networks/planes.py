@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from imaginax.networks.mlp import MLP
@@ -35,14 +37,16 @@ class PlaneDecoder(nn.Module):
         shape: (H, W, C).
         hidden: units of each hidden layer.
         activation: nonlinearity of these layers.
+        dtype: of the products; weights and outputs are float32.
     """
 
     shape: tuple[int, ...]
     hidden: tuple[int, ...]
     activation: Callable[[Array], Array]
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, features: Float[Array, "*B F"]) -> Float[Array, "*B H W C"]:
         """Dense layers."""
-        x = MLP(self.hidden, math.prod(self.shape), self.activation)(features)
+        x = MLP(self.hidden, math.prod(self.shape), self.activation, self.dtype)(features)
         return x.reshape(*features.shape[:-1], *self.shape)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from imaginax.networks.dense import Dense
 
 
 class GRU(nn.Module):
@@ -17,16 +22,19 @@ class GRU(nn.Module):
 
     Attributes:
         units: of the state.
+        dtype: of the products; weights, gates and state are float32.
     """
 
     units: int
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, h: Float[Array, "*B D"], x: Float[Array, "*B I"]) -> Float[Array, "*B D"]:
         """The next state."""
         recurrent = nn.initializers.orthogonal()
-        of_x = jnp.split(nn.Dense(3 * self.units, name="input")(x), 3, axis=-1)
-        of_h = jnp.split(nn.Dense(3 * self.units, kernel_init=recurrent, name="state")(h), 3, axis=-1)
+        dense = partial(Dense, 3 * self.units, dtype=self.dtype)
+        of_x = jnp.split(dense(name="input")(x), 3, axis=-1)
+        of_h = jnp.split(dense(kernel_init=recurrent, name="state")(h), 3, axis=-1)
         reset, keep = (nn.sigmoid(a + b) for a, b in zip(of_x[:2], of_h[:2], strict=True))
         return keep * h + (1 - keep) * jnp.tanh(of_x[2] + reset * of_h[2])
 
@@ -42,15 +50,18 @@ class LayerNormGRU(nn.Module):
     Attributes:
         units: of the state.
         update_bias: added to the update gate.
+        dtype: of the product; weights, normalisation, gates and state are float32.
     """
 
     units: int
     update_bias: float = -1.0
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, h: Float[Array, "*B D"], x: Float[Array, "*B I"]) -> Float[Array, "*B D"]:
         """The next state."""
-        gates = nn.Dense(3 * self.units, name="gates")(jnp.concatenate([x, h], axis=-1))
+        dense = Dense(3 * self.units, dtype=self.dtype, name="gates")
+        gates = dense(jnp.concatenate([x, h], axis=-1))
         gates = nn.LayerNorm(epsilon=1e-3, name="norm")(gates)  # that of Keras
         reset, candidate, update = jnp.split(gates, 3, axis=-1)
         candidate = jnp.tanh(nn.sigmoid(reset) * candidate)

@@ -85,8 +85,10 @@ class TransposedConvolution(nn.Module):
 def _layer(module: Any, form: Any, x: Array) -> Array:
     shape = (module.size, module.size, x.shape[-1], module.features)
     kernel = module.param("kernel", nn.initializers.glorot_uniform(), shape).astype(module.dtype)
-    bias = module.param("bias", nn.initializers.zeros, (module.features,)).astype(module.dtype)
-    return form(x.astype(module.dtype), kernel, module.backend) + bias
+    bias = module.param("bias", nn.initializers.zeros, (module.features,))
+    y = form(x.astype(module.dtype), kernel, module.backend)
+    # In 32 bits, as in `networks.dense`: the bias's gradient is a sum over all pixels.
+    return (y.astype(jnp.float32) + bias).astype(module.dtype)
 
 
 def _to_depth(x: Array) -> Array:

@@ -1,7 +1,8 @@
 """The memory of a run, computed from shapes alone and compared with the device before anything is allocated.
 
 What is counted is the state, which lives as long as the run: its programs reuse it in place (they are given
-it to keep). What they need besides while they run, only the compiler knows: `imaginax export --compile`.
+it to keep). What they need besides while they run, only the compiler knows (`imaginax export --compile`); a
+system may say the least that it can be.
 """
 
 from __future__ import annotations
@@ -84,6 +85,15 @@ def check(
         raise ConfigError(
             _refusal(memory, needed, limit, "this machine" if on_cpu else "each device", advice)
         )
+    if limit is not None and system.working is not None:
+        share = memory.devices if mesh is not None and not on_cpu else 1
+        working = system.working.bytes * seeds // share
+        if needed + working > limit:
+            raise ConfigError(
+                f"an update does not fit: besides the state of {size(needed)} it needs at least"
+                f" {size(working)} of the {size(limit)} that there are; lower one of"
+                f" {system.working.settings}"
+            )
     return memory
 
 

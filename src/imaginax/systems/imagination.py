@@ -20,6 +20,7 @@ from imaginax.learning.actor_critic import ActorCritic, Behaviour, Critic, Start
 from imaginax.learning.learner import Learner, init_learner
 from imaginax.models.imagination import starts
 from imaginax.models.latent.model import latent_model
+from imaginax.models.latent.open_loop import open_loop
 from imaginax.models.latent.rssm import features
 from imaginax.networks.mlp import MLP, activation
 from imaginax.policies.actor import Actor, make_actor
@@ -28,6 +29,7 @@ from imaginax.systems.presets.imagination import ImaginationConfig
 from imaginax.types import (
     Belief,
     Box,
+    ConfigError,
     Discrete,
     Environment,
     Params,
@@ -36,6 +38,7 @@ from imaginax.types import (
     System,
     SystemState,
     Trajectory,
+    WorkingMemory,
     WorldModel,
 )
 
@@ -80,6 +83,7 @@ def make_parts(config: ImaginationConfig, env: Environment | None) -> Parts:
     """
     limit = config.episode_steps or None
     env = envs.resolve(env, config.env, max_steps=limit, action_repeat=config.action_repeat)
+    _check(env, config)
     env = reset_in_turn(unit_actions(env) if isinstance(env.spec.action, Box) else env)
     env = pixels(env, config.image) if config.image else env
     model = latent_model(env.spec, config.model, config.objective)
@@ -99,8 +103,38 @@ def make_parts(config: ImaginationConfig, env: Environment | None) -> Parts:
         config.environments,
         batch=config.batch_size,
         sequence=config.sequence,
+        prioritize_ends=config.prioritize_ends,
     )
     return Parts(env, model, actor, behaviour, replay)
+
+
+def _check(env: Environment, config: ImaginationConfig) -> None:
+    """Refuses environments whose actions an actor cannot choose, and impossible exploration."""
+    if env.game is not None:
+        raise ConfigError(
+            f"env {env.spec.name} is a board game, where actions may be illegal: actors know nothing of that"
+        )
+    if isinstance(env.spec.action, Discrete) and config.exploration > 1:
+        raise ConfigError(
+            f"exploration is a probability where actions are discrete, in [0, 1], got {config.exploration}"
+        )
+
+
+def working_memory(config: ImaginationConfig) -> WorkingMemory:
+    """Beliefs and hidden units of all imagined steps, which the gradients of an update go back through."""
+    rssm, behaviour = config.model.rssm, config.behaviour
+    latents = rssm.stochastic * (rssm.classes or 1)
+    belief = rssm.deterministic + latents + rssm.stochastic * (rssm.classes or 2)
+    units = belief + sum(config.actor.hidden)
+    if behaviour.gradient != "reinforce":  # also back through the model
+        units += sum(config.model.hidden) + 3 * rssm.deterministic
+    steps = behaviour.horizon * config.batch_size * config.sequence
+    return WorkingMemory(
+        4 * units * steps,
+        f"behaviour.horizon ({behaviour.horizon}), batch_size ({config.batch_size}), sequence"
+        f" ({config.sequence}), and the units and latents of model, rssm and actor ({units} numbers a step:"
+        " hidden, deterministic, stochastic, classes)",
+    )
 
 
 def make_critic(config: ImaginationConfig) -> Critic:
@@ -168,6 +202,8 @@ def make_system(name: str, config: ImaginationConfig, parts: Parts, learn: Calla
         record=record_step,
         evaluate=evaluate,
         exploit=exploit,
+        dream=lambda params, *given, context: open_loop(parts.model, params.model, *given, context=context),
+        working=working_memory(config),
         schedule=(
             Stage("random", prefill, -(-config.prefill_steps // prefill), act=act_randomly(space)),
             Stage("imagination", config.chunks, config.chunk_steps, updates=config.updates),

@@ -28,6 +28,7 @@ from imaginax.envs.pixels import pixels
 from imaginax.envs.wrappers import episode_statistics, reset_in_turn, unit_actions, vectorise
 from imaginax.learning.learner import Learner, gradient_step, init_learner
 from imaginax.models.latent.model import latent_model
+from imaginax.models.latent.open_loop import open_loop
 from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.shooting.planner import make_planner
 from imaginax.runtime.evaluation import run_episodes
@@ -97,6 +98,7 @@ def make(config: PlaNetConfig, env: Environment | None = None) -> System:
         record=record_step,
         evaluate=evaluate,
         exploit=exploit,
+        dream=partial(open_loop, model),
         schedule=(
             Stage("random", seeds, steps, act=act_randomly(env.spec.action)),
             Stage("planning", rounds, steps, updates=config.updates),

@@ -41,7 +41,7 @@ from imaginax.types.models import (
     SearchSummary,
     WorldModel,
 )
-from imaginax.types.systems import Episodes, Replay, Stage, System, SystemState
+from imaginax.types.systems import Episodes, Replay, Stage, System, SystemState, WorkingMemory
 
 __all__ = [
     "Belief",
@@ -72,5 +72,6 @@ __all__ = [
     "TimeStep",
     "Trajectory",
     "Transition",
+    "WorkingMemory",
     "WorldModel",
 ]

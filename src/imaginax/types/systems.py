@@ -66,6 +66,18 @@ class Episodes(NamedTuple):
     games: UInt[Array, "E"] | None = None  # of a board game: a hash of the moves, equal where a game repeats
 
 
+class WorkingMemory(NamedTuple):
+    """Arrays that an update of one seed makes and drops again.
+
+    Attributes:
+        bytes: at least so many at once.
+        settings: the settings that decide it, with their values, for messages.
+    """
+
+    bytes: int
+    settings: str
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class System:
     """What runtime/ needs to train, evaluate, save, export and plot any system.
@@ -79,6 +91,9 @@ class System:
     player:   simulations a move (None: its own) -> Player, whose params are `act`'s; None without a game
     float64:  its programs compute in 64 bits, environment included: `runtime.precision`
     inputs:   files that it reads, as pairs (field of the configuration that names it, path)
+    dream:    (params, sequences [B T ...], key, context) -> what its model expects to see, [B T ...], when it
+              sees the first `context` steps; None without such a model
+    working:  what an update needs besides the state, where that may be more than the state itself
     """
 
     name: str
@@ -96,3 +111,5 @@ class System:
     player: Callable[[int | None], Player] | None = None
     float64: bool = False
     inputs: tuple[tuple[str, str], ...] = ()
+    dream: Callable[..., PyTree] | None = None
+    working: WorkingMemory | None = None

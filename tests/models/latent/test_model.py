@@ -79,6 +79,57 @@ def test_filtering_and_imagining_give_beliefs_of_one_shape(model):
     assert features(belief).shape == (8, SMALL.rssm.features)
 
 
+def test_acting_and_learning_embed_the_same_image():
+    """Bytes are scaled in one place: filtered beliefs are those of the loss, but for the dither of 8 bits."""
+    config = dataclasses.replace(SMALL, rssm=dataclasses.replace(SMALL.rssm, kind="gru"), bits=8)
+    made = latent_model(IMAGES, config, ObjectiveConfig())
+    params, data, key = made.init(jax.random.key(0)), episodes(IMAGES), jax.random.key(1)
+    params = params._replace(encoder=jax.tree.map(lambda w: 3 * w, params.encoder))
+    learned = features(made.loss(params, data, key)[2])
+
+    def furthest(images) -> float:
+        belief, found = made.encode(params, images[:, 0], key), []
+        for t in range(images.shape[1]):
+            if t:
+                belief = made.observe(params, belief, data.action[:, t], images[:, t], key)
+            found.append(jnp.abs(features(belief) - learned[:, t]).max())
+        return max(found)
+
+    assert 10 * furthest(data.observation) < furthest(data.observation // 2)
+
+
+PLANES = EnvSpec("planes", Box((10, 10, 4), 0.0, 1.0, jnp.bool_), Discrete(3), max_steps=10)
+
+
+@pytest.mark.parametrize("spec", [VECTORS, IMAGES, PLANES], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("cell", ["gru", "layer_norm_gru"])
+def test_sixteen_bits_are_close_and_stay_inside(spec, cell):
+    """Losses, gradients and weights have 32 bits, and differ from those of 32 bits by rounding alone."""
+    config = dataclasses.replace(
+        SMALL, rssm=dataclasses.replace(SMALL.rssm, kind="gru", cell=cell), continuation=True
+    )
+    if spec is PLANES:
+        seen = jax.random.bernoulli(jax.random.key(0), 0.2, (8, 6, 10, 10, 4))
+        data = episodes(VECTORS)._replace(observation=seen, action=jnp.ones((8, 6), jnp.int32))
+    else:
+        data = episodes(spec)
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        made = latent_model(spec, dataclasses.replace(config, precision=precision), ObjectiveConfig())
+        params = made.init(jax.random.key(0))
+        loss = lambda params, made=made: made.loss(params, data, jax.random.key(1))[:2]  # noqa: E731
+        (value, metrics), slope = jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
+        assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((params, value, metrics, slope)))
+        products = [line for line in str(jax.make_jaxpr(loss)(params)).split("\n") if "dot_general" in line]
+        assert any("bf16" in line for line in products) == (precision == "bfloat16")
+        found[precision] = metrics, jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(slope)])
+    (wide, slope), (narrow, rounded) = found["float32"], found["bfloat16"]
+    for name in ("loss", "observation_loss", "reward_loss", "continuation_loss"):
+        np.testing.assert_allclose(narrow[name], wide[name], rtol=0.02)
+        assert narrow[name] != wide[name]
+    assert jnp.vdot(slope, rounded) > 0.99 * jnp.linalg.norm(slope) * jnp.linalg.norm(rounded)
+
+
 def test_levels_are_dithered_and_come_back():
     """5 bits: 32 levels with noise that fills them; the mean of many is the middle of the level."""
     images = jnp.arange(256, dtype=jnp.uint8)

@@ -4,6 +4,11 @@
     atari:<game>          ALE/<game>-v5                                         (extra atari)
     dmc:<domain>-<task>   the dm_control suite, for example dmc:cartpole-swingup  (extra dmc)
 
+Options follow the name as keyword arguments of the environment: `atari:Pong?full_action_space=True`. A step
+of Atari is four frames, of which the last is seen. With `atari:Pong?frameskip=1` it is one frame, and an
+action repeat of 4 shows the largest of the last two frames in each pixel, as agents of the field see them,
+since many games draw an object in every other frame only.
+
 They run in Python, beside the compiled `act` and `learn` of a system (`runtime.host_driver`).
 """
 
@@ -19,7 +24,7 @@ from jaxtyping import Array, PyTree
 from imaginax.envs import wrappers
 from imaginax.envs.host.interface import Host, Recipe
 from imaginax.envs.host.rewards import PUBLISHED, Published
-from imaginax.envs.loading import failure, include_present_folder
+from imaginax.envs.loading import failure, include_present_folder, split_options
 from imaginax.types import ConfigError, Environment, EnvSpec, TimeStep
 
 UNSTATED = 1000  # steps after which an episode is truncated, if neither the environment nor anyone says
@@ -42,7 +47,8 @@ def environment(name: str, *, max_steps: int | None = None, action_repeat: int =
         action_repeat: steps for which every action is held.
 
     Raises:
-        ConfigError: if it is unknown, its package is missing, or its observations or actions do not fit.
+        ConfigError: if it is unknown, its package is missing, its observations or actions do not fit, or it
+            holds actions itself and shall hold them again.
     """
     if max_steps is not None and max_steps < 1:
         raise ConfigError(f"max_steps must be at least 1, got {max_steps}")
@@ -74,7 +80,14 @@ def _described(
     from imaginax.envs.host.wrappers import ActionRepeat, Checked
 
     spaces.check(name, probe)
-    held = (partial(ActionRepeat, repeats=repeats),) if repeats > 1 else ()
+    skipped = probe.spec.kwargs.get("frameskip", 1)
+    if repeats > 1 and skipped != 1:
+        raise ConfigError(
+            f"env {name} holds every action for {skipped} frames: action_repeat must be 1, got {repeats}"
+            " (or the env's option frameskip=1)"
+        )
+    pooled = "frameskip" in probe.spec.kwargs  # frames of a game console
+    held = (partial(ActionRepeat, repeats=repeats, pooled=pooled),) if repeats > 1 else ()
     shown = spaces.observation_wrapper(name, probe.observation_space)
     limit = max_steps or _limit(probe)
     recipe = recipe._replace(
@@ -102,7 +115,8 @@ def _refuse(name: str, state: PyTree, action: Array, key: Array) -> tuple[PyTree
 def _recipe(name: str) -> Recipe:
     """What a name stands for, without the wrappers that its spaces need."""
     gymnasium = _require("gymnasium", "gym", name)
-    prefix, _, rest = name.partition(":")
+    base, options = split_options(name)
+    prefix, _, rest = base.partition(":")
     target: Any = f"ALE/{rest}-v5" if prefix == "atari" else rest
     if prefix == "dmc":
         domain, _, task = rest.partition("-")
@@ -114,8 +128,14 @@ def _recipe(name: str) -> Recipe:
     start = target if isinstance(target, str) else target.id
     for family, (module, extra) in _FAMILIES.items():
         if start.startswith(family):
-            _require(module, extra, name)
-    return Recipe(target, {"disable_env_checker": True})  # it warns of habits that do no harm here
+            _quiet(_require(module, extra, name))
+    return Recipe(target, {"disable_env_checker": True} | options)  # it warns of habits that do no harm here
+
+
+def _quiet(package: Any) -> None:
+    """Keeps the Arcade Learning Environment from printing its name and version."""
+    if hasattr(package, "LoggerMode"):
+        package.ALEInterface.setLoggerMode(package.LoggerMode.Error)
 
 
 def _require(module: str, extra: str, name: str) -> Any:

@@ -39,19 +39,25 @@ def _number(name: str, value: Any) -> float:
 
 
 class ActionRepeat(gymnasium.Wrapper):
-    """Holds every action for `repeats` steps, sums their rewards and stops early at a last step."""
+    """Holds every action for `repeats` steps, sums their rewards and stops early at a last step.
 
-    def __init__(self, env: gymnasium.Env, repeats: int):
+    With `pooled` it shows the larger one of the last two of these steps in each pixel.
+    """
+
+    def __init__(self, env: gymnasium.Env, repeats: int, *, pooled: bool = False):
         super().__init__(env)
-        self._repeats = repeats
+        self._repeats, self._pooled = repeats, pooled
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        total, steps = 0.0, 0
+        total, steps, before, observation = 0.0, 0, None, None
         for steps in range(1, self._repeats + 1):  # noqa: B007
+            before = observation
             observation, reward, terminated, truncated, _ = self.env.step(action)
             total += float(reward)
             if terminated or truncated:
                 break
+        if self._pooled and before is not None:
+            observation = np.maximum(before, observation)
         return observation, total, terminated, truncated, {STEPS: steps}
 
 

@@ -116,6 +116,8 @@ class LatentModelConfig:
         backend: implementation of the convolutions, see `networks.convolution`.
         activation: nonlinearity of those hidden layers.
         continuation: whether the model learns where episodes end, and predicts discounts.
+        precision: number type of the networks' products; weights, gates, layer normalisation, distributions
+            and losses are float32.
     """
 
     rssm: RSSMConfig = RSSMConfig()
@@ -125,6 +127,7 @@ class LatentModelConfig:
     backend: Backend = "auto"
     activation: Activation = "relu"
     continuation: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self):
         if not 1 <= self.depth <= 10_000:

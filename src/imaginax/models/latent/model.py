@@ -102,11 +102,13 @@ def make_networks(
         ConfigError: see `latent_model`.
     """
     modules, shape = _modules(spec, config), (1, *spec.observation.shape)
-    head = MLP(config.hidden, 1, activation(config.activation))  # of reward, and of continuation
-    guesser = MLP(config.hidden, config.rssm.features, activation(config.activation))
+    dtype = jnp.dtype(config.precision)
+    mlp = partial(MLP, activation=activation(config.activation), dtype=dtype)
+    head = mlp(config.hidden, 1)  # of reward, and of continuation
+    guesser = mlp(config.hidden, config.rssm.features)
     init_encoder = lambda key: modules.encoder.init_with_output(key, jnp.zeros(shape))  # noqa: E731
     embedding = jax.eval_shape(init_encoder, jax.random.key(0))[0].shape[-1]
-    model = make_rssm(config.rssm, embedding=embedding, actions=width(spec.action))
+    model = make_rssm(config.rssm, embedding=embedding, actions=width(spec.action), dtype=dtype)
 
     def init(key: Array) -> LatentParams:
         keys, seen = jax.random.split(key, 4), jnp.zeros((1, config.rssm.features))
@@ -155,17 +157,18 @@ def as_vectors(space: Space, action: Array) -> Float[Array, "*B A"]:
 
 
 def _modules(spec: EnvSpec, config: LatentModelConfig) -> Modules:
-    shape, mlp = spec.observation.shape, partial(MLP, activation=activation(config.activation))
+    shape, dtype = spec.observation.shape, jnp.dtype(config.precision)
+    mlp = partial(MLP, activation=activation(config.activation), dtype=dtype)
     numbers = lambda observations, key: observations.astype(jnp.float32)  # noqa: E731
     if len(shape) == 1:
         encoder, decoder = mlp(config.hidden[:-1], config.hidden[-1]), mlp(config.hidden, shape[0])
         return Modules(encoder, decoder, numbers)
     if spec.observation.dtype == jnp.bool_:
-        planes = PlaneEncoder(config.depth), PlaneDecoder(shape, config.hidden, activation(config.activation))
-        return Modules(*planes, numbers, _cross_entropy)
+        decoder = PlaneDecoder(shape, config.hidden, activation(config.activation), dtype)
+        return Modules(PlaneEncoder(config.depth), decoder, numbers, _cross_entropy)
     check_size(shape)
-    encoder = Encoder(config.depth, config.backend)
-    decoder = Decoder(shape[0], shape[2], config.depth, config.backend)
+    encoder = Encoder(config.depth, config.backend, dtype)
+    decoder = Decoder(shape[0], shape[2], config.depth, config.backend, dtype)
     return Modules(encoder, decoder, lambda images, key: dequantised(images, config.bits, key))
 
 

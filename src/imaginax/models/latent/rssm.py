@@ -13,6 +13,7 @@ and that of `gru` of the most likely ones.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -23,6 +24,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from imaginax import distributions
 from imaginax.distributions import Categorical, Gaussian, Stats
 from imaginax.models.latent.config import RSSMConfig
+from imaginax.networks.dense import Dense
 from imaginax.networks.mlp import activation
 from imaginax.networks.recurrent import GRU, LayerNormGRU
 from imaginax.numerics.trees import select
@@ -60,24 +62,32 @@ class RSSM(NamedTuple):
 
 
 class Cell(nn.Module):
-    """One step of the model; the methods are those of `RSSM`."""
+    """One step of the model; the methods are those of `RSSM`.
+
+    Attributes:
+        config: sizes.
+        dtype: of the products; weights, the state and its distribution are float32.
+    """
 
     config: RSSMConfig
+    dtype: Any = jnp.float32
 
     def setup(self):
         config = self.config
         outputs = config.stochastic * (config.classes or 2)
+        dense = partial(Dense, dtype=self.dtype)
         self.activate = activation(config.activation)
-        self.before = nn.Dense(config.hidden)
+        self.before = dense(config.hidden)
         if config.kind != "ssm":
-            self.cell = {"gru": GRU, "layer_norm_gru": LayerNormGRU}[config.cell](config.deterministic)
-            self.prior_hidden = nn.Dense(config.hidden)
-        self.prior = nn.Dense(outputs)
+            cell = {"gru": GRU, "layer_norm_gru": LayerNormGRU}[config.cell]
+            self.cell = cell(config.deterministic, dtype=self.dtype)
+            self.prior_hidden = dense(config.hidden)
+        self.prior = dense(outputs)
         # One layer of two inputs. That for the observation needs no belief: outside of a scan over time it
         # is one large product.
-        self.posterior_observation = nn.Dense(config.hidden, use_bias=False)
-        self.posterior_belief = nn.Dense(config.hidden)
-        self.posterior = nn.Dense(outputs)
+        self.posterior_observation = dense(config.hidden, use_bias=False)
+        self.posterior_belief = dense(config.hidden)
+        self.posterior = dense(outputs)
 
     def project(self, embedding: Float[Array, "*B E"]) -> Float[Array, "*B U"]:
         """The observation's part of the posterior's hidden layer."""
@@ -124,9 +134,9 @@ def _numbers(stats: Stats) -> Float[Array, "*B O"]:
     return jnp.concatenate(stats, axis=-1)
 
 
-def make_rssm(config: RSSMConfig, *, embedding: int, actions: int) -> RSSM:
+def make_rssm(config: RSSMConfig, *, embedding: int, actions: int, dtype: Any = jnp.float32) -> RSSM:
     """The model for observations embedded in `embedding` numbers and actions of `actions` numbers."""
-    cell = Cell(config)
+    cell = Cell(config, dtype)
 
     def start(batch: int) -> Belief:
         width = 0 if config.kind == "ssm" else config.deterministic

@@ -59,6 +59,28 @@ PAPER = DreamerV2Config(
     critic_optimiser=AdamConfig(8e-5, 1e-5, weight_decay=1e-6),
 )
 
+# The published settings for Atari: 200 million frames, an update for every 16 decisions of four frames, here
+# 100 after each 1,600. Frames are grey, of 64 x 64; replay keeps two million of them.
+ATARI = "atari:{}?frameskip=1&obs_type=grayscale"
+PAPER_ATARI = dataclasses.replace(
+    PAPER,
+    env=f"{ATARI.format('Pong')}&full_action_space=True",
+    action_repeat=4,
+    prefill_steps=50_000,
+    chunks=31_250,
+    chunk_steps=1600,
+    memory=2_000_000,
+    prioritize_ends=True,
+    rewards="tanh",
+    model=dataclasses.replace(PAPER.model, rssm=_latents(600, 600), continuation=True),
+    objective=_balanced(0.1, free_nats=0.0, continuation=5.0),
+    actor=ActorConfig(),
+    behaviour=ActorCriticConfig(discount=0.999, gradient="reinforce", entropy=1e-3, target_every=100),
+    model_optimiser=AdamConfig(2e-4, 1e-5, weight_decay=1e-6),
+    actor_optimiser=AdamConfig(4e-5, 1e-5, weight_decay=1e-6),
+    critic_optimiser=AdamConfig(1e-4, 1e-5, weight_decay=1e-6),
+)
+
 # Smaller images, networks and batches, four environments at once: for two cores.
 LAPTOP = dataclasses.replace(
     PAPER,
@@ -94,6 +116,29 @@ LAPTOP_MINATAR = dataclasses.replace(
     eval_episodes=16,
 )
 
+# Games of Atari on two cores, with the actions that do something in them.
+LAPTOP_ATARI = dataclasses.replace(
+    LAPTOP,
+    env=ATARI.format("Boxing"),
+    action_repeat=4,
+    prefill_steps=500,
+    chunks=500,
+    chunk_steps=80,
+    updates=20,
+    memory=50_000,
+    prioritize_ends=True,
+    rewards="tanh",
+    model=dataclasses.replace(LAPTOP.model, continuation=True),
+    objective=_balanced(0.1, free_nats=0.0, continuation=5.0),
+    actor=ActorConfig(hidden=(128, 128)),
+    behaviour=ActorCriticConfig(horizon=10, gradient="reinforce", entropy=1e-3, target_every=100),
+)
+
+# The published sizes for Atari; eight games are played side by side.
+GPU_ATARI = dataclasses.replace(
+    PAPER_ATARI, environments=8, prefill_steps=6250, chunks=2500, chunk_steps=200, memory=62_500
+)
+
 # The published sizes for control; eight episodes are collected side by side.
 GPU = dataclasses.replace(PAPER, environments=8, prefill_steps=500, chunks=60, updates=400, eval_episodes=10)
 
@@ -127,16 +172,28 @@ TINY = DreamerV2Config(
 def preset(name: str, env: str | None) -> DreamerV2Config:
     """A named configuration for an environment, cart-pole swing-up by default.
 
+    `atari:Pong` stands for its single frames in grey, in preset paper with all 18 actions; a name with
+    options of its own is taken as it is.
+
     Raises:
-        ConfigError: for the published settings of an environment that is no task of the control suite.
+        ConfigError: for the published settings of an environment that is no task of the control suite and no
+            game of Atari.
     """
+    if name in ATARI_PRESETS and env is not None and env.startswith("atari:"):
+        config = ATARI_PRESETS[name]
+        game, options = env.partition("?")[::2]
+        return dataclasses.replace(config, env=env if options else f"{game}?{config.env.partition('?')[2]}")
     if name == "paper" and env not in (None, *CONTROL_TASKS):
-        raise ConfigError(f"preset paper has settings for control tasks; for env {env} use preset laptop")
+        raise ConfigError(
+            f"preset paper has settings for control tasks and atari:<game>; for env {env} use preset laptop"
+        )
     if name == "laptop" and env in MINATAR:
         return dataclasses.replace(LAPTOP_MINATAR, env=env)
     config = {"laptop": LAPTOP, "gpu": GPU, "paper": PAPER, "tiny": TINY}[name]
     return dataclasses.replace(config, env=env or config.env)
 
+
+ATARI_PRESETS = {"laptop": LAPTOP_ATARI, "gpu": GPU_ATARI, "paper": PAPER_ATARI}
 
 ENTRY = SystemEntry(
     name="dreamerv2",

@@ -17,7 +17,7 @@ class ImaginationConfig:
 
     Attributes:
         env: name of the environment (`imaginax list`).
-        action_repeat: steps of the environment for which every action is held; 1 with discrete actions.
+        action_repeat: steps of the environment for which every action is held.
         episode_steps: steps of the environment after which an episode is truncated; 0 takes its own limit.
         image: height and width of what is seen; 0 takes the environment's own observation.
         environments: environments that are acted in side by side.
@@ -28,6 +28,7 @@ class ImaginationConfig:
         batch_size: sequences an update learns from.
         sequence: steps of each sequence.
         memory: steps of each environment that replay has room for; 0 keeps all.
+        prioritize_ends: whether sequences that end with an episode are drawn more often.
         exploration: standard deviation of the noise on continuous actions, in half the action range;
             probability of a random action where actions are discrete.
         rewards: what the model learns of rewards: themselves, or their hyperbolic tangent.
@@ -56,6 +57,7 @@ class ImaginationConfig:
     batch_size: int = 50
     sequence: int = 50
     memory: int = 0
+    prioritize_ends: bool = False
     exploration: float = 0.3
     rewards: Literal["plain", "tanh"] = "plain"
     eval_episodes: int = 1
@@ -79,6 +81,14 @@ class ImaginationConfig:
         if not self.critic_hidden or not all(1 <= units <= 1_000_000 for units in self.critic_hidden):
             raise ConfigError(
                 f"critic_hidden must be numbers of units in [1, 1000000], got {self.critic_hidden}"
+            )
+        if not self.objective.reward:
+            raise ConfigError("objective.reward must be above 0: actors learn from predicted rewards")
+        ends = self.model.continuation and self.objective.continuation > 0
+        if self.objective.observation == "none" and not self.objective.reward_gradient and not ends:
+            raise ConfigError(
+                "objective.observation none without objective.reward_gradient leaves beliefs nothing to learn"
+                " from"
             )
         kept = min(self.prefill_steps, self.memory or self.prefill_steps)
         if self.sequence > kept:
