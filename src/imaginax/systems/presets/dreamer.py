@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 
+from imaginax.envs.control.tasks import PLANET_ACTION_REPEAT
 from imaginax.errors import ConfigError
 from imaginax.learning.config import ActorCriticConfig, AdamConfig
 from imaginax.models.latent.config import LatentModelConfig, ObjectiveConfig, RSSMConfig
@@ -26,24 +27,29 @@ PAPER = DreamerConfig(
     objective=ObjectiveConfig(reward=1.0, free_nats=3.0, free_average=True),
 )
 
-# Smaller images, networks and batches, for two cores.
+# Smaller images, networks and batches, for two cores; actions are held as long as PlaNet holds them, which makes
+# episodes short, and the model learns with the weights of its preset `laptop`. Two episodes a round.
 LAPTOP = dataclasses.replace(
     PAPER,
+    action_repeat=8,
     image=32,
-    chunks=250,
-    batch_size=16,
+    environments=2,
+    prefill_steps=3 * 126,
+    chunks=150,
+    chunk_steps=126,
+    batch_size=8,
     sequence=25,
-    memory=130_000,
+    eval_episodes=10,
     model=LatentModelConfig(
         RSSMConfig(hidden=100, deterministic=100, activation="elu"),
         depth=16,
         hidden=(100, 100),
-        bits=8,
         activation="elu",
     ),
+    objective=ObjectiveConfig(dynamics=0.22, representation=0.02, free_nats=0.0, free_average=True),
     actor=ActorConfig(hidden=(128, 128)),
     critic_hidden=(128, 128),
-    behaviour=ActorCriticConfig(horizon=12),
+    behaviour=ActorCriticConfig(discount=0.97),
     model_optimiser=AdamConfig(1e-3, 1e-7),
     actor_optimiser=AdamConfig(3e-4, 1e-7),
     critic_optimiser=AdamConfig(3e-4, 1e-7),
@@ -90,6 +96,12 @@ def preset(name: str, env: str | None) -> DreamerConfig:
     config = PRESETS[name]
     if name == "paper" and env not in (None, *CONTROL_TASKS):
         raise ConfigError(f"preset paper has settings for control tasks; for env {env} use preset laptop")
+    if name == "laptop" and env in CONTROL_TASKS:
+        repeats = PLANET_ACTION_REPEAT.get(env, config.action_repeat)
+        steps = 1000 // repeats + 1
+        config = dataclasses.replace(
+            config, action_repeat=repeats, chunk_steps=steps, prefill_steps=3 * steps
+        )
     return dataclasses.replace(config, env=env or config.env)
 
 
