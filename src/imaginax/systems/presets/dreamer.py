@@ -27,8 +27,8 @@ PAPER = DreamerConfig(
     objective=ObjectiveConfig(reward=1.0, free_nats=3.0, free_average=True),
 )
 
-# Smaller images, networks and batches, for two cores; actions are held as long as PlaNet holds them, which makes
-# episodes short, and the model learns with the weights of its preset `laptop`. Two episodes a round.
+# Smaller images, networks and batches, for two cores. Actions are held as long as PlaNet holds them, which makes
+# episodes short; the model learns with the weights of PlaNet's preset laptop. A round is two episodes.
 LAPTOP = dataclasses.replace(
     PAPER,
     action_repeat=8,
@@ -47,11 +47,11 @@ LAPTOP = dataclasses.replace(
         activation="elu",
     ),
     objective=ObjectiveConfig(dynamics=0.22, representation=0.02, free_nats=0.0, free_average=True),
-    actor=ActorConfig(hidden=(128, 128)),
+    actor=ActorConfig(hidden=(128, 128), init_std=1.0),
     critic_hidden=(128, 128),
     behaviour=ActorCriticConfig(discount=0.97),
     model_optimiser=AdamConfig(1e-3, 1e-7),
-    actor_optimiser=AdamConfig(3e-4, 1e-7),
+    actor_optimiser=AdamConfig(1e-4, 1e-7),
     critic_optimiser=AdamConfig(3e-4, 1e-7),
 )
 
