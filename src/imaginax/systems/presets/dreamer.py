@@ -27,8 +27,8 @@ PAPER = DreamerConfig(
     objective=ObjectiveConfig(reward=1.0, free_nats=3.0, free_average=True),
 )
 
-# Smaller images, networks and batches, for two cores. Actions are held as long as PlaNet holds them, which makes
-# episodes short; the model learns with the weights of PlaNet's preset laptop. A round is two episodes.
+# Smaller images, networks and batches, for two cores. Actions are held as long as PlaNet holds them, so that
+# episodes are short; the model learns with the weights of PlaNet's preset laptop. A round is two episodes.
 LAPTOP = dataclasses.replace(
     PAPER,
     action_repeat=8,
