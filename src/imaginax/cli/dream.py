@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe, printing_may_fail
+from imaginax.cli.terminal import Commands, at_least, complain, describe, printing_may_fail, working
 
 _ABOUT = """Acts as in training, and asks the latent model of the run what it expects to see: it sees the
 beginning of each episode, and then the actions alone. Draws three named rows, truth, model and their
@@ -37,19 +37,22 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, overrides: list[str]) -> int:
     """Restores the run, dreams and draws."""
-    from imaginax.runtime import distributed, dream, playback, video
-
     if options.output and options.output.suffix not in (".gif", ".png"):
         return complain(f"argument --output: must end in .gif or .png, got {options.output}", 2)
     if options.context >= options.steps:
         return complain(f"argument --context: must be below --steps ({options.steps})", 2)
     printing_may_fail()
-    distributed.initialise()
-    trained = playback.load(options.logdir)
+    with working(f"loading {options.logdir}") as doing:
+        from imaginax.runtime import distributed, dream, playback, video
+
+        distributed.initialise()
+        trained = playback.load(options.logdir)
+        doing(f"imagining {trained.system.environment.spec.name}")
+        chosen = {name: getattr(options, name) for name in ("lane", "episodes", "context", "steps", "seed")}
+        dreamt = dream.dream(trained, **chosen)
+        fps = video.frames_per_second(trained.system.environment.spec.step_seconds)
+        path = dream.write(options.output or trained.directory.media / "dream.gif", dreamt, fps=fps)
     for fault in trained.restored.skipped:
         complain(f"skipped: {fault}", 0)
-    chosen = {name: getattr(options, name) for name in ("lane", "episodes", "context", "steps", "seed")}
-    dreamt = dream.dream(trained, **chosen)
-    fps = video.frames_per_second(trained.system.environment.spec.step_seconds)
-    print(f"  {dream.write(options.output or trained.directory.media / 'dream.gif', dreamt, fps=fps)}")
+    print(f"  {path}")
     return 0
