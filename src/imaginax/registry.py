@@ -81,6 +81,7 @@ _NAMES = (
     "dreamerv2",
     "alphago_zero",
     "alphazero",
+    "muzero",
 )
 
 SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in _NAMES}

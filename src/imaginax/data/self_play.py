@@ -160,7 +160,12 @@ def self_play_replay(env: Environment, length: int, num_envs: int, packing: Pack
             f"window_plies must be at least {2 * env.spec.max_steps}, two games of {env.spec.name},"
             f" got {length}"
         )
-    return ring_replay(jax.eval_shape(partial(_example, env, packing)), length, num_envs)
+    return ring_replay(empty_self_play_step(env, packing), length, num_envs)
+
+
+def empty_self_play_step(env: Environment, packing: Packing | None = None) -> SelfPlayStep:
+    """Shapes and types of one step, an example for replay; see `recorder`."""
+    return jax.eval_shape(partial(_example, env, packing))
 
 
 def _example(env: Environment, packing: Packing | None = None) -> SelfPlayStep:
