@@ -137,8 +137,8 @@ _GAME = MuZeroConfig(
 TINY = MuZeroConfig(
     env="diagnostic_chain",
     environments=16,
-    warmup=1,
-    chunks=12,
+    warmup=2,
+    chunks=8,
     chunk_steps=32,
     updates=20,
     batch_size=64,
@@ -147,7 +147,7 @@ TINY = MuZeroConfig(
     bootstrap=5,
     search=SearchConfig("gumbel", simulations=8, values="siblings", discount=0.97, max_considered=2),
     model=MuZeroModelConfig(blocks=1, latent=16, hidden=32, bins=11, largest=2.0),
-    optimiser=DecayConfig("adam", 1e-2, decay_updates=0),
+    optimiser=DecayConfig("adam", 3e-3, decay_updates=0),
 )
 
 
