@@ -1,4 +1,4 @@
-"""Rows of replay against slow, obvious Python: rewards are primes, so that no other sum has the same value."""
+"""Rows of replay against slow, obvious Python: rewards are primes, so that sums tell which were added."""
 
 from __future__ import annotations
 

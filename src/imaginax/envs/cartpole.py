@@ -1,7 +1,7 @@
 """The cart-pole that has to be kept upright, of gymnasium's CartPole-v1 (Barto, Sutton and Anderson 1983).
 
-A cart of 1 kg is pushed left or right with 10 N; a uniform pole of 0.1 kg and 1 m stands on it. With l half the
-pole's length, M the mass of both, and F the force,
+A cart of 1 kg is pushed left or right with 10 N; a uniform pole of 0.1 kg and 1 m stands on it. With l half
+the pole's length, M the mass of both, and F the force,
 
     t = (F + m l theta'^2 sin(theta)) / M
     theta'' = (g sin(theta) - t cos(theta)) / (l (4 / 3 - m cos(theta)^2 / M))

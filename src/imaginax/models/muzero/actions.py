@@ -35,7 +35,7 @@ def make_encoding(name: str, shape: tuple[int, ...], actions: int, *, players: i
 
     Args:
         name: name of the environment.
-        shape: [H, W, C] of planes, or [D] of vectors.
+        shape: [H, W, C] of planes; any other for one-hot vectors.
         actions: number of actions.
         players: 2 for a board game.
     """

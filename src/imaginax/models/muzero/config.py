@@ -24,19 +24,20 @@ _BOUNDS = {
 class MuZeroModelConfig:
     """Representation, dynamics and prediction; the defaults are the published ones for Atari.
 
-    Planes (boards, MinAtar, frames) pass residual blocks and keep the shape of the board; vectors pass dense
-    layers.
+    Planes (boards, MinAtar, frames) pass residual blocks and keep the shape of the board; vectors, and boards
+    with `dense`, pass dense layers.
 
     Attributes:
         channels: filters of each convolution, and planes of a hidden state.
-        blocks: residual blocks, or dense layers for vectors, of the representation and of the dynamics.
-        latent: numbers of a hidden state, for vectors.
+        blocks: residual blocks, or dense layers, of the representation and of the dynamics.
+        latent: numbers of a hidden state, in dense layers.
+        dense: whether planes too are seen as one vector, which suits boards on which all squares are near.
         downsample: whether the representation first takes frames to 1/16 of their height and width.
         policy: kind of the policy head: `fc`, a dense layer; or `conv`, which gives a logit to each kind of
             move from (or to) each square of chess and shogi.
         policy_filters: filters of the 1x1 convolution before the dense layer of the policy head.
         value_filters: filters of the 1x1 convolution before the dense layers of value and reward heads.
-        hidden: units of the dense layer of each head, and of dense layers for vectors.
+        hidden: units of the dense layer of each head, and of other dense layers.
         bins: atoms of the support of values and rewards, an odd number; 0 for one number in (-1, 1) and a
             squared error, which is the paper's choice for board games.
         largest: largest atom, on the transformed scale.
@@ -48,6 +49,7 @@ class MuZeroModelConfig:
     channels: int = 256
     blocks: int = 16
     latent: int = 64
+    dense: bool = False
     downsample: bool = False
     policy: Literal["fc", "conv"] = "fc"
     policy_filters: int = 2

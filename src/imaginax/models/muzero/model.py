@@ -41,9 +41,11 @@ def make_networks(env: Environment, config: MuZeroModelConfig) -> Networks:
             that do not fit the environment.
     """
     shape, actions = _checked(env, config)
-    encoding = make_encoding(env.spec.name, shape, actions, players=env.spec.players)
+    planes = len(shape) == 3 and not config.dense
+    board = shape if planes else ()
+    encoding = make_encoding(env.spec.name, board, actions, players=env.spec.players)
     scalar = make_scalar(config)
-    network: Any = MuZeroNetwork(config, len(shape) == 3, actions, scalar.outputs)
+    network: Any = MuZeroNetwork(config, planes, actions, scalar.outputs)
     places = action_planes(env.spec.name) if config.policy == "conv" else None
 
     def init(key: Array) -> Params:
@@ -121,12 +123,17 @@ def _checked(env: Environment, config: MuZeroModelConfig) -> tuple[tuple[int, ..
         raise ConfigError(f"env {spec.name} has continuous actions; muzero plans with discrete ones")
     if len(shape) not in (1, 3):
         raise ConfigError(f"env {spec.name} shows arrays of shape {shape}; muzero sees vectors and planes")
-    if config.downsample and (len(shape) != 3 or min(shape[:2]) < 16):
-        raise ConfigError(f"model.downsample needs frames of at least 16x16; env {spec.name} shows {shape}")
-    if config.downsample and (spec.players == 2 or config.policy == "conv"):
-        raise ConfigError(f"model.downsample is for frames, not for the board of env {spec.name}")
+    if config.downsample and (len(shape) != 3 or min(shape[:2]) < 16 or config.dense or spec.players == 2):
+        raise ConfigError(
+            f"model.downsample needs frames of at least 16x16 without dense, not env {spec.name}: {shape}"
+        )
     if not config.bins and spec.players != 2:
         raise ConfigError(f"model.bins=0 is for values in [-1, 1] of board games, not for env {spec.name}")
-    if config.policy == "conv" and (len(shape) != 3 or spec.action.size % (shape[0] * shape[1])):
+    if config.policy == "conv" and (config.dense or not _has_squares(shape, spec.action.size)):
         raise ConfigError(f"model.policy=conv does not fit env {spec.name}: use model.policy=fc")
     return shape, spec.action.size
+
+
+def _has_squares(shape: tuple[int, ...], actions: int) -> bool:
+    """Whether there are as many actions for each square of a board."""
+    return len(shape) == 3 and actions % (shape[0] * shape[1]) == 0

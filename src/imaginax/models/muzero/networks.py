@@ -33,7 +33,7 @@ class MuZeroNetwork(nn.Module):
 
     Attributes:
         config: sizes.
-        planes: whether observations are planes [H W C] rather than vectors.
+        planes: whether hidden states are planes [H W F] rather than vectors.
         actions: number of actions.
         outputs: of the value head, and of the reward head.
     """
@@ -60,8 +60,8 @@ class MuZeroNetwork(nn.Module):
     def represent(self, observation: Shaped[Array, "B *D"]) -> Float[Array, "B *S"]:
         """h: the hidden state of what is seen."""
         dtype = jnp.dtype(self.config.dtype)
-        x = observation.astype(dtype)
-        return scaled(self.representation(x / 255 if observation.dtype == jnp.uint8 else x))
+        x = observation.astype(dtype) / (255 if observation.dtype == jnp.uint8 else 1)
+        return scaled(self.representation(x if self.planes else x.reshape(len(x), -1)))
 
     def advance(
         self, state: Float[Array, "B *S"], action: Float[Array, "B *A"]
@@ -131,7 +131,7 @@ class ResidualBlock(nn.Module):
 
 
 class Layers(nn.Module):
-    """Dense layers for vectors, with the interface of `Tower`."""
+    """Dense layers, with the interface of `Tower`."""
 
     config: MuZeroModelConfig
     downsample: bool = False

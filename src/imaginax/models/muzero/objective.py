@@ -11,7 +11,7 @@ that enters the dynamics is halved, so that both parts weigh alike however long 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -106,7 +106,7 @@ def muzero_loss(
     state = networks.represent(params, data.observation)
     first = _prediction_losses(networks, params, state, jax.tree.map(lambda x: x[:, 0], data.targets))
 
-    def unrolled(state: Array, at: tuple[Targets, Array, Array, Array]) -> tuple[Array, tuple[Array, ...]]:
+    def unrolled(state: Array, at: tuple[Any, ...]) -> tuple[Array, tuple[Array, ...]]:
         targets, action, reward, reward_weight = at
         state, outputs = networks.advance(params, scale_gradient(state, 0.5), action)
         of_reward = reward_weight * networks.scalar.loss(outputs, reward)
