@@ -11,6 +11,7 @@ from imaginax import envs
 from imaginax.data.self_play import SelfPlayExtras, SelfPlayStep
 from imaginax.data.unrolls import (
     LOWEST_PRIORITY,
+    SearchedStep,
     UnrollConfig,
     positions,
     searched_recorder,
@@ -39,6 +40,7 @@ def episodes(rng, length: int, players: int) -> list[dict]:
                     "last": last,
                     "truncated": last and cut,
                     "action": int(rng.integers(ACTIONS)),
+                    "at_random": bool(rng.random() < 0.1),
                 }
             )
         number += 1
@@ -49,6 +51,8 @@ def slow_value(steps, t, bootstrap, discount):
     """Return of whoever moves at t, walking ahead; None where a truncated end hides the rest."""
     total, sign_of = 0.0, lambda i: 1 if steps[i]["player"] == steps[t]["player"] else -1
     for n in range(10**6):
+        if n != bootstrap and steps[t + n]["at_random"]:
+            return None
         if n == bootstrap:
             return total + discount**n * sign_of(t + n) * steps[t + n]["value"]
         total += discount**n * sign_of(t + n) * steps[t + n]["reward"]
@@ -75,13 +79,14 @@ def slow_row(steps, config):
     return actions, rewards, values, alive
 
 
-def as_steps(rows) -> SelfPlayStep:
+def as_steps(rows) -> SearchedStep:
     kinds = {"reward": np.float32, "value": np.float32, "player": np.int8, "last": bool, "truncated": bool}
     fields = {
         name: jnp.asarray(np.array([[step[name] for step in row] for row in rows], kind))
         for name, kind in (kinds | {"action": np.int16}).items()
     }
-    return SelfPlayStep(observation=(), actions=(), shares=(), episode=(), **fields)
+    at_random = jnp.asarray([[step["at_random"] for step in row] for row in rows])
+    return SearchedStep(SelfPlayStep((), actions=(), shares=(), episode=(), **fields), at_random, None)
 
 
 @pytest.mark.parametrize("players", [1, 2])
@@ -124,7 +129,7 @@ def test_outcomes_are_for_whoever_moves():
             winner = ply % 2 if won else winner
             last = won or ply == 8
             row.append({"reward": float(won), "value": 0.0, "player": ply % 2, "last": last, "action": 0})
-            row[-1]["truncated"] = False
+            row[-1] |= {"truncated": False, "at_random": False}
             if last:
                 break
         outcome = [0.0 if winner is None else 1.0 if p % 2 == winner else -1.0 for p in range(len(row))]
@@ -159,7 +164,10 @@ def filled(alpha: float, steps: int, config: UnrollConfig):
         policy = jnp.full((2, 2), 0.5)
         zero = jnp.zeros(2, jnp.int32)
         return record(
-            first, zero, following, SelfPlayExtras(policy, at["value"].astype(jnp.float32), policy, zero)
+            first,
+            zero,
+            following,
+            SelfPlayExtras(policy, at["value"].astype(jnp.float32), policy, zero, at["at_random"]),
         )
 
     items = jax.tree.map(lambda *x: jnp.stack(x), *[item(t) for t in range(steps)])

@@ -83,14 +83,15 @@ def make_self_play(
         episode = carry.episode + timestep.first
         return found, SelfPlayCarry(trees, ply, episode, carry.opening)
 
-    def finish(found: SearchResult, carry: SelfPlayCarry, action: Array):
-        extras = SelfPlayExtras(found.policy, found.value, found.q, carry.episode)
+    def finish(found: SearchResult, carry: SelfPlayCarry, action: Array, at_random: Array | bool = False):
+        at_random = jnp.broadcast_to(at_random, action.shape)
+        extras = SelfPlayExtras(found.policy, found.value, found.q, carry.episode, at_random)
         return carry._replace(search=search.advance(carry.search, action), ply=carry.ply + 1), action, extras
 
     def act(params, carry, timestep: TimeStep, key: Array, temperature: float | Array = 1.0):
         key_search, key_move, key_opening = jax.random.split(key, 3)
         found, carry = searched(params, carry, timestep, key_search, explore=True)
-        action = found.action
+        action, at_random = found.action, False
         if config.policy == "puct":
             warm = jnp.where(carry.ply < sampled_plies, temperature, 0.0)
             action = sample_by_visits(found.visits, warm, key_move)
@@ -99,8 +100,9 @@ def make_self_play(
             lengths = jax.random.randint(key_length, carry.opening.shape, 0, opening_plies + 1)
             carry = carry._replace(opening=jnp.where(timestep.first, lengths, carry.opening))
             anything = sample_by_visits(_legal(timestep, num_actions), 1.0, key_any)
-            action = jnp.where(carry.ply < carry.opening, anything, action)
-        return finish(found, carry, action)
+            at_random = carry.ply < carry.opening
+            action = jnp.where(at_random, anything, action)
+        return finish(found, carry, action, at_random)
 
     def exploit(params, carry, timestep: TimeStep, key: Array):
         found, carry = searched(params, carry, timestep, key, explore=False)

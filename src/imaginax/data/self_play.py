@@ -29,12 +29,14 @@ class SelfPlayExtras(NamedTuple):
         value: value that the search found, for the player to move.
         q: values of the actions that the search found; -inf for actions without a visit.
         episode: episodes that were played in each environment before this one.
+        at_random: whether the action was drawn at random instead of searched, as in a random opening.
     """
 
     policy: Float[Array, "N A"]
     value: Float[Array, "N"]
     q: Float[Array, "N A"]
     episode: Int[Array, "N"]
+    at_random: Bool[Array, "N"] | bool = False
 
 
 class SelfPlayStep(NamedTuple):

@@ -3,7 +3,8 @@
 A row is a position and the K steps after it. Past the end of an episode, positions are absorbing: whatever is
 done there, value and reward are 0, and the policy has no target. The value of a position is what whoever
 moves there gains in the next n steps and is expected to gain after them, or in the whole episode.
-Nothing is known past an end that is a truncation.
+Nothing is known past an end that is a truncation, and no value learns from a return of which an action was
+drawn at random.
 """
 
 from __future__ import annotations
@@ -24,9 +25,16 @@ LOWEST_PRIORITY = 1e-3  # so that what is predicted well is drawn at times
 
 
 class SearchedStep(NamedTuple):
-    """A step, and the actions that were legal at it, eight to a byte; None where all are."""
+    """A step, as a model that is unrolled learns from it.
+
+    Attributes:
+        step: what is kept of any searched step.
+        at_random: whether its action was drawn at random, as in a random opening.
+        legal: actions that were legal, eight to a byte; None where all are.
+    """
 
     step: SelfPlayStep
+    at_random: Bool[Array, "*batch"]
     legal: UInt8[Array, "*batch W"] | None
 
 
@@ -84,7 +92,8 @@ def searched_recorder(env: Environment) -> Callable[..., SearchedStep]:
         timestep: TimeStep, action: Array, following: TimeStep, extras: SelfPlayExtras
     ) -> SearchedStep:
         legal = None if timestep.legal is None else jnp.packbits(timestep.legal, axis=-1)
-        return SearchedStep(record(timestep, action, following, extras), legal)
+        at_random = jnp.broadcast_to(extras.at_random, action.shape)
+        return SearchedStep(record(timestep, action, following, extras), at_random, legal)
 
     return searched
 
@@ -122,7 +131,7 @@ def unroll_replay(
     legal = jax.eval_shape(env.init, jax.random.key(0))[1].legal
     packed = None if legal is None else jnp.zeros(-(-_num_actions(env) // 8), jnp.uint8)
     made = prioritised_replay(
-        SearchedStep(step, packed),
+        SearchedStep(step, jnp.zeros((), bool), packed),
         length,
         num_envs,
         batch=batch,
@@ -138,34 +147,34 @@ def unroll_replay(
         kept = made.replay.data(state)
         first = (kept.start + kept.count - config.length) % length  # of the newest row
         row = (first + jnp.arange(config.length)) % length
-        steps = jax.tree.map(lambda x: x[:, row], kept.items.step._replace(observation=()))
-        priority = jnp.where(kept.count >= config.length, priorities(config, steps), 0.0)
+        newest = jax.tree.map(lambda x: x[:, row], bare(kept.items))
+        priority = jnp.where(kept.count >= config.length, priorities(config, newest), 0.0)
         return made.set_priorities(state, first + length * jnp.arange(num_envs), priority)
 
     return PrioritisedReplay(made.replay._replace(add=add), made.set_priorities)
 
 
-def priorities(config: UnrollConfig, steps: SelfPlayStep) -> Float[Array, "B"]:
+def priorities(config: UnrollConfig, steps: SearchedStep) -> Float[Array, "B"]:
     """|nu - z| of the first positions of rows [B T], at least `LOWEST_PRIORITY`; that for an unknown z."""
     value, known = _returns(config, jax.tree.map(lambda x: x[:, : config.window], steps))
-    return jnp.maximum(jnp.where(known, jnp.abs(steps.value[:, 0] - value), 0.0), LOWEST_PRIORITY)
+    return jnp.maximum(jnp.where(known, jnp.abs(steps.step.value[:, 0] - value), 0.0), LOWEST_PRIORITY)
 
 
-def positions(config: UnrollConfig, steps: SelfPlayStep, key: Array, *, num_actions: int) -> Positions:
+def positions(config: UnrollConfig, row: SearchedStep, key: Array, *, num_actions: int) -> Positions:
     """The K + 1 positions of rows [B T]; actions past an end are random.
 
     Args:
         config: what a row is.
-        steps: consecutive steps of one environment in each row.
+        row: consecutive steps of one environment in each row, `bare`.
         key: consumed.
         num_actions: number of actions.
     """
-    span = config.steps + 1
+    steps, span = row.step, config.steps + 1
     passed = jnp.cumsum(steps.last[:, :span], axis=1)  # ends up to each step
     alive = jnp.concatenate([jnp.ones_like(steps.last[:, :1]), passed[:, :-1] == 0], axis=1)
     cut = jnp.take_along_axis(steps.truncated, jnp.argmax(steps.last[:, :span], axis=1)[:, None], axis=1)
     known = alive | ~cut
-    value, has_value = jax.vmap(lambda k: _returns(config, _stretch(steps, k, config.window)), out_axes=1)(
+    value, has_value = jax.vmap(lambda k: _returns(config, _stretch(row, k, config.window)), out_axes=1)(
         jnp.arange(span)
     )
     anything = jax.random.randint(key, alive[:, 1:].shape, 0, num_actions)
@@ -185,12 +194,19 @@ def unpacked_legal(legal: UInt8[Array, "*batch W"], num_actions: int) -> Bool[Ar
     return jnp.unpackbits(legal, axis=-1, count=num_actions).astype(bool)
 
 
-def _stretch(steps: SelfPlayStep, start: Array, length: int) -> SelfPlayStep:
-    return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, length, axis=1), steps)
+def bare(row: SearchedStep) -> SearchedStep:
+    """Steps without what only networks and policies need."""
+    return SearchedStep(row.step._replace(observation=(), actions=(), shares=()), row.at_random, None)
 
 
-def _returns(config: UnrollConfig, steps: SelfPlayStep) -> tuple[Float[Array, "B"], Bool[Array, "B"]]:
-    return n_step_return(
+def _stretch(row: SearchedStep, start: Array, length: int) -> SearchedStep:
+    return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, length, axis=1), row)
+
+
+def _returns(config: UnrollConfig, row: SearchedStep) -> tuple[Float[Array, "B"], Bool[Array, "B"]]:
+    """Returns of the first steps of rows, and whether each is known and of searched actions alone."""
+    steps = row.step
+    value, known = n_step_return(
         steps.reward,
         steps.value,
         steps.player,
@@ -199,6 +215,9 @@ def _returns(config: UnrollConfig, steps: SelfPlayStep) -> tuple[Float[Array, "B
         discount=config.discount,
         steps=config.bootstrap,
     )
+    counted = row.at_random[:, : config.bootstrap or config.longest]
+    ends = jnp.cumsum(steps.last, axis=1) - steps.last  # before each step
+    return value, known & ~jnp.any(counted & (ends[:, : counted.shape[1]] == 0), axis=1)
 
 
 def _num_actions(env: Environment) -> int:

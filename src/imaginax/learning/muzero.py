@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PyTree
 
 from imaginax.data.prioritised import Prioritised
 from imaginax.data.self_play import SelfPlayStep
-from imaginax.data.unrolls import UnrollConfig, positions, unpacked_legal
+from imaginax.data.unrolls import UnrollConfig, bare, positions, unpacked_legal
 from imaginax.learning.config import DecayConfig
 from imaginax.learning.learner import Learner, gradient_step, init_learner
 from imaginax.models.muzero.objective import Targets, Unroll
@@ -136,7 +136,7 @@ def _unroll(
 ) -> Unroll:
     """What the loss learns from, with the policies that were found when the positions were played."""
     steps, span = drawn.items.step, config.steps + 1
-    found = positions(config, _bare(steps), key, num_actions=num_actions)
+    found = positions(config, bare(drawn.items), key, num_actions=num_actions)
     shares = steps.shares[:, :span].astype(jnp.float32)
     targets = Targets(
         actions=steps.actions[:, :span].astype(jnp.int32),
@@ -186,8 +186,3 @@ def _with_policies(targets: Targets, fresh: Float[Array, "R P A"]) -> Targets:
     return targets._replace(
         actions=targets.actions.at[:rows].set(actions), shares=targets.shares.at[:rows].set(shares)
     )
-
-
-def _bare(steps: SelfPlayStep) -> SelfPlayStep:
-    """Steps without what only the networks need."""
-    return steps._replace(observation=(), actions=(), shares=())
