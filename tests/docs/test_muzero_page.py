@@ -12,7 +12,7 @@ from imaginax.learning.config import DecayConfig
 from imaginax.models.muzero.config import MuZeroModelConfig
 from imaginax.planners.mcts.config import SearchConfig
 from imaginax.systems.presets import muzero as presets
-from imaginax.systems.presets.muzero import MuZeroConfig
+from imaginax.systems.presets.muzero_config import MuZeroConfig
 from tests.docs.tables import check_links, columns
 
 PAGE = Path(__file__).parents[2] / "docs" / "muzero.md"

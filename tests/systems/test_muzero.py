@@ -18,7 +18,8 @@ from imaginax.models.muzero.config import MuZeroModelConfig
 from imaginax.planners.mcts.config import SearchConfig
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import muzero
-from imaginax.systems.presets.muzero import ENTRY, TINY, MuZeroConfig
+from imaginax.systems.presets.muzero import ENTRY, TINY
+from imaginax.systems.presets.muzero_config import MuZeroConfig
 from imaginax.types import ConfigError, SystemState
 
 BOARD = dataclasses.replace(

@@ -87,11 +87,7 @@ def prioritised_replay(
         return _State(kept, priorities, state.largest)
 
     def sample(state: _State, key: Array) -> Prioritised:
-        sums = jnp.cumsum(state.priorities.reshape(-1))
-        strata = (jnp.arange(batch) + jax.random.uniform(key, (batch,))) / batch
-        indices = jnp.searchsorted(sums, strata * sums[-1], side="right")
-        highest = jnp.searchsorted(sums, sums[-1])  # where a product that is rounded up to the sum belongs
-        indices = jnp.minimum(indices, highest).astype(jnp.int32)
+        indices = _draw(state.priorities.reshape(-1), key, batch)
         place, first = indices // length, indices % length
         steps = (first[:, None] + jnp.arange(sequence)) % length
         items = jax.tree.map(lambda x: x[place[:, None], steps], ring.data(state.ring).items)
@@ -118,6 +114,15 @@ class _State(NamedTuple):
     ring: PyTree
     priorities: Float[Array, "N L"]
     largest: Float[Array, ""]
+
+
+def _draw(priorities: Float[Array, "M"], key: Array, batch: int) -> Int[Array, "B"]:
+    """Indices in proportion to priorities, one in each of B equal parts of their sum."""
+    sums = jnp.cumsum(priorities)
+    parts = (jnp.arange(batch) + jax.random.uniform(key, (batch,))) / batch
+    indices = jnp.searchsorted(sums, parts * sums[-1], side="right")
+    highest = jnp.searchsorted(sums, sums[-1])  # where a product that is rounded up to the sum belongs
+    return jnp.minimum(indices, highest).astype(jnp.int32)
 
 
 def importance_weights(probabilities: Float[Array, "B"], beta: float) -> Float[Array, "B"]:

@@ -25,7 +25,7 @@ from imaginax.models.muzero.objective import Targets, Unroll
 from imaginax.numerics.sharding import shard_along
 from imaginax.objectives.policy_value import squared_norm
 from imaginax.planners.mcts.planner import TreeSearch
-from imaginax.types import Metrics, Replay, WorldModel
+from imaginax.types import Metrics, Replay, Symmetries, WorldModel
 
 
 class MuZeroLearner(NamedTuple):
@@ -79,6 +79,7 @@ def make_update(
     num_actions: int,
     reanalysis: Reanalysis,
     target_every: int,
+    symmetries: Symmetries | None = None,
 ) -> Callable[[MuZeroLearner, PyTree, Array], tuple[MuZeroLearner, Metrics]]:
     """One step down the gradient of the loss on rows from replay.
 
@@ -91,6 +92,7 @@ def make_update(
         num_actions: number of actions.
         reanalysis: what is searched again.
         target_every: updates after which the target network becomes the newest one.
+        symmetries: symmetries of a board, one of which is applied to each row; None leaves them as they are.
 
     Returns:
         (learner, replay state, key) -> (learner, metrics).
@@ -104,7 +106,7 @@ def make_update(
         return error + penalty, metrics | {"loss": error + penalty, "penalty": penalty}, None
 
     def update(learner: MuZeroLearner, memory: PyTree, key: Array) -> tuple[MuZeroLearner, Metrics]:
-        key_draw, key_search, key_past, key_loss = jax.random.split(key, 4)
+        key_draw, key_search, key_past, key_symmetry, key_loss = jax.random.split(key, 5)
         with jax.named_scope("sample"):
             drawn = jax.tree.map(lambda x: shard_along(x, 0), replay.sample(memory, key_draw))
         fresh = None
@@ -113,10 +115,23 @@ def make_update(
         data = _unroll(config, drawn, unpack, key_past, num_actions)
         if fresh is not None:
             data = data._replace(targets=_with_policies(data.targets, fresh))
+        if symmetries is not None:
+            data = random_symmetry(symmetries, data, key_symmetry)
         online, metrics, _ = gradient_step(loss, steps, learner.online, data, key_loss)
         return _renewed(online, learner.target, target_every), metrics
 
     return update
+
+
+def random_symmetry(symmetries: Symmetries, data: Unroll, key: Array) -> Unroll:
+    """Applies a symmetry of the board to every row, to its actions too; drawn uniformly."""
+    maps = jax.random.randint(key, data.importance.shape, 0, symmetries.actions.shape[0])
+    actions = symmetries.actions[maps[:, None, None], data.targets.actions]
+    return data._replace(
+        observation=jax.vmap(symmetries.planes)(data.observation, maps),
+        action=symmetries.actions[maps[:, None], data.action],
+        targets=data.targets._replace(actions=actions),
+    )
 
 
 def _renewed(online: Learner, target: PyTree, every: int) -> MuZeroLearner:

@@ -36,7 +36,7 @@ from imaginax.models.muzero.objective import Networks, Weights
 from imaginax.planners.compatibility import check_compatible
 from imaginax.planners.mcts.planner import make_mcts, make_tree_search, temperature_at
 from imaginax.runtime.evaluation import run_episodes
-from imaginax.systems.presets.muzero import MuZeroConfig
+from imaginax.systems.presets.muzero_config import MuZeroConfig
 from imaginax.types import ConfigError, Discrete, Environment, Player, Stage, System, SystemState, WorldModel
 
 
@@ -85,13 +85,7 @@ def make(config: MuZeroConfig, env: Environment | None = None) -> System:
         carry, zero = self_play.init(config.environments), jnp.zeros((), jnp.int32)
         return SystemState(learner, replay.init(), state, timestep, carry, key, zero)
 
-    def act(params: ActingParams, carry, timestep, key):
-        warm = temperature_at(params.updates, config.temperatures, config.temperature_until)
-        return self_play.act(params.network, carry, timestep, key, warm)
-
-    def exploit(params: ActingParams, carry, timestep, key):
-        return self_play.exploit(params.network, carry, timestep, key)
-
+    act, exploit = _acting(config, self_play)
     return System(
         name="muzero",
         config=config,
@@ -110,6 +104,19 @@ def make(config: MuZeroConfig, env: Environment | None = None) -> System:
         ),
         player=player,
     )
+
+
+def _acting(config: MuZeroConfig, self_play: SelfPlay):
+    """`act`, whose temperature depends on the updates so far, and `exploit`."""
+
+    def act(params: ActingParams, carry, timestep, key):
+        warm = temperature_at(params.updates, config.temperatures, config.temperature_until)
+        return self_play.act(params.network, carry, timestep, key, warm)
+
+    def exploit(params: ActingParams, carry, timestep, key):
+        return self_play.exploit(params.network, carry, timestep, key)
+
+    return act, exploit
 
 
 def params_of(learner: MuZeroLearner) -> ActingParams:
@@ -151,6 +158,7 @@ def _learn(config: MuZeroConfig, env: Environment, model: WorldModel, networks: 
             fresh,
         ),
         target_every=config.target_every,
+        symmetries=env.game.symmetries if env.game and config.symmetries else None,
     )
 
 
