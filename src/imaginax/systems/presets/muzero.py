@@ -76,12 +76,12 @@ PAPER = {
 
 # A board of 3 x 3 and outcomes alone: values are the probabilities of loss, draw and win.
 _GAME = MuZeroConfig(
-    environments=256,
-    chunks=150,
+    environments=128,
+    chunks=200,
     chunk_steps=16,
     updates=32,
-    batch_size=256,
-    window=300,
+    batch_size=128,
+    window=500,
     bootstrap=0,
     priority=0.0,
     correction=0.0,
@@ -90,15 +90,16 @@ _GAME = MuZeroConfig(
     evaluation=EvaluationConfig("perfect", games=64),
     search=SearchConfig("gumbel", simulations=24, values="siblings", max_considered=9),
     model=MuZeroModelConfig(
-        blocks=2,
-        latent=64,
-        dense=True,
-        hidden=128,
+        channels=32,
+        blocks=1,
+        policy_filters=8,
+        value_filters=8,
+        hidden=64,
         bins=3,
         largest=1.0,
         transform=False,
     ),
-    optimiser=DecayConfig("adam", 2e-3, decay_updates=4_000, weight_decay=1e-5),
+    optimiser=DecayConfig("adam", 3e-3, decay_updates=5_000, weight_decay=1e-5),
 )
 
 # Positions of games are many more than in tic-tac-toe: a larger network, and a window to match.
