@@ -10,6 +10,7 @@ that is updated by differences, as flashbax's, drifts in float32 until sequences
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -99,12 +100,7 @@ def prioritised_replay(
         places = state.priorities.at[indices // length, indices % length].set(scaled)
         return _State(state.ring, places, jnp.maximum(state.largest, jnp.max(scaled)))
 
-    def lengthen(state: _State) -> _State:
-        if state.priorities.shape[-1] != length:
-            raise ConfigError("a prioritised replay keeps the length with which its run began")
-        return state
-
-    replay = Replay(init, add, lambda state: ring.data(state.ring), sample, lengthen)
+    replay = Replay(init, add, lambda state: ring.data(state.ring), sample, partial(_lengthen, length))
     return PrioritisedReplay(replay, set_priorities)
 
 
@@ -114,6 +110,12 @@ class _State(NamedTuple):
     ring: PyTree
     priorities: Float[Array, "N L"]
     largest: Float[Array, ""]
+
+
+def _lengthen(length: int, state: _State) -> _State:
+    if state.priorities.shape[-1] != length:
+        raise ConfigError("a prioritised replay keeps the length with which its run began")
+    return state
 
 
 def _draw(priorities: Float[Array, "M"], key: Array, batch: int) -> Int[Array, "B"]:

@@ -136,11 +136,13 @@ _CONTROL = MuZeroConfig(
     chunk_steps=32,
     updates=32,
     batch_size=128,
-    window=1_000,
+    window=5_000,
     bootstrap=10,
+    priority=0.0,
+    correction=0.0,
     search=SearchConfig("gumbel", simulations=16, values="siblings", discount=0.997, c_scale=0.1),
     model=MuZeroModelConfig(blocks=1, latent=32, hidden=64, bins=41, largest=20.0),
-    optimiser=DecayConfig("adam", 3e-3, decay_updates=10_000),
+    optimiser=DecayConfig("adam", 3e-3, decay_updates=3_000),
 )
 
 _MINATAR = dataclasses.replace(
@@ -149,6 +151,9 @@ _MINATAR = dataclasses.replace(
     environments=64,
     warmup=4,
     chunks=400,
+    window=2_000,
+    priority=1.0,
+    correction=1.0,
     search=dataclasses.replace(_CONTROL.search, discount=0.99),
     model=MuZeroModelConfig(
         channels=32, blocks=1, policy_filters=8, value_filters=8, hidden=64, bins=41, largest=20.0
