@@ -111,7 +111,8 @@ def _openings(chosen, moves, value, plies, ply: int) -> dict[str, int]:
             outcome = worst(chosen, moves[row], ours)
             lost += outcome < 0 <= fair
             below += outcome < fair
-    return {"moves": ply, "positions": len(rows), "sides": 2 * len(rows), "lost": lost, "below_value": below}
+    games = {"moves": ply, "positions": len(rows), "sides": 2 * len(rows)}
+    return games | {"lost": int(lost), "below_value": int(below)}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ CONFIG = dataclasses.replace(
     ENTRY.preset("laptop", "tic_tac_toe"),
     environments=64,
     warmup=2,
-    chunks=25,
+    chunks=50,
     chunk_steps=16,
     updates=40,
     batch_size=128,
