@@ -81,6 +81,7 @@ _NAMES = (
     "dreamerv2",
     "alphago_zero",
     "alphazero",
+    "muzero",
 )
 
 SYSTEMS: dict[str, Callable[[], SystemEntry]] = {name: partial(_load, name) for name in _NAMES}
@@ -112,6 +113,7 @@ ENVIRONMENTS = {
     "pets_reacher": "imaginax.envs.brax.tasks:reacher",
     "pets_pusher": "imaginax.envs.brax.tasks:pusher",
     "pendulum": "imaginax.envs.pendulum:pendulum",
+    "cartpole": "imaginax.envs.cartpole:cartpole",
     "gpmpc_cartpole": "imaginax.envs.gpmpc:cartpole",
     "gpmpc_double_pendulum": "imaginax.envs.gpmpc:double_pendulum",
     "gpmpc_cartpole_wall": "imaginax.envs.gpmpc:cartpole_wall",

@@ -28,6 +28,7 @@ SHORT = {
 }
 # Rounds of one whole episode, after which nothing of the host's own state is missing; one step begins it.
 ROUNDS = {"prefill_steps": STEPS + 1, "chunk_steps": STEPS + 1, "chunks": 2}
+AT_ONCE = {"warmup": 1, "chunk_steps": STEPS, "chunks": 2}  # where a new episode begins in the same step
 
 
 def trains_or_refuses(entry, folder: Path, capsys, monkeypatch) -> dict[str, int]:
@@ -45,14 +46,15 @@ def trains_or_refuses(entry, folder: Path, capsys, monkeypatch) -> dict[str, int
 
 def _trains(entry, env: str, folder: Path, monkeypatch) -> None:
     """A run that is stopped goes on bit for bit, and every step of the environments is counted."""
-    from gymnasium.envs.classic_control import PendulumEnv
+    from gymnasium.envs import classic_control
 
+    simulator = {"gym:Acrobot-v1": classic_control.AcrobotEnv}.get(env, classic_control.PendulumEnv)
     config = entry.preset("tiny", env)
     fields = {field.name for field in dataclasses.fields(config)}
-    short = SHORT | (ROUNDS if "prefill_steps" in fields else {})
+    short = SHORT | (ROUNDS if "prefill_steps" in fields else AT_ONCE if "warmup" in fields else {})
     system = entry.make(dataclasses.replace(config, **{k: v for k, v in short.items() if k in fields}))
-    made, step = [], PendulumEnv.step
-    monkeypatch.setattr(PendulumEnv, "step", lambda env, action: made.append(0) or step(env, action))
+    made, step = [], simulator.step
+    monkeypatch.setattr(simulator, "step", lambda env, action: made.append(0) or step(env, action))
     summary = _run(system, folder / "whole", io.StringIO())
     environments = _state(system, folder / "whole").timestep.last.size
     evaluated = STEPS * environments  # one episode in each

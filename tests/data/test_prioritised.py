@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from imaginax.data.prioritised import prioritised_replay
+from imaginax.data.prioritised import importance_weights, prioritised_replay
 from imaginax.types import ConfigError
 
 N, LENGTH, BATCH = 2, 8, 4000
@@ -82,3 +82,24 @@ def test_what_cannot_work_is_refused():
     longer = prioritised_replay(jnp.zeros(()), LENGTH + 1, N, batch=1, sequence=1).replay
     with pytest.raises(ConfigError, match="keeps the length"):
         longer.lengthen(filled(2, sequence=1)[1])
+
+
+def test_what_has_no_priority_has_no_weight_and_never_appears_in_a_long_run():
+    """Thousands of changes by large factors: a tree of sums that is changed by differences would drift."""
+    made, state = filled(LENGTH, sequence=3, alpha=1.0)
+
+    def change(state, t):
+        state = made.replay.add(state, 100.0 * jnp.arange(N) + t)
+        start = made.replay.data(state).start
+        newest = (start + LENGTH - 3) % LENGTH + LENGTH * jnp.arange(N)
+        state = made.set_priorities(state, newest, jnp.array([1e-3, 300.0]))
+        batch = made.replay.sample(state, jax.random.fold_in(jax.random.key(0), t))
+        crossed = jnp.any(jnp.diff(batch.items, axis=1) != 1)
+        return state, (crossed, jnp.isfinite(batch.weights).all(), (batch.weights == 0).any())
+
+    _, (crossed, finite, none) = jax.jit(
+        lambda state: jax.lax.scan(change, state, jnp.arange(LENGTH, LENGTH + 3000.0))
+    )(state)
+    assert not crossed.any() and finite.all() and not none.any()
+    weights = importance_weights(jnp.array([0.0, 0.5, 0.25]), 1.0)
+    np.testing.assert_allclose(weights, [0.0, 0.5, 1.0])

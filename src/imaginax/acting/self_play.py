@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from imaginax.data.self_play import SelfPlayExtras
 from imaginax.planners.mcts.config import SearchConfig
-from imaginax.planners.mcts.planner import make_tree_search, sample_by_visits
+from imaginax.planners.mcts.planner import SearchResult, make_tree_search, sample_by_visits
 from imaginax.types import Discrete, Environment, Player, SearchSummary, TimeStep, WorldModel
 
 
@@ -38,12 +38,15 @@ class SelfPlayCarry(NamedTuple):
 class SelfPlay(NamedTuple):
     """How a system plays against itself, or alone.
 
-    init: number of environments -> carry
-    act:  (params of the model, carry, time step [N], key) -> (carry, action [N], SelfPlayExtras)
+    init:    number of environments -> carry
+    act:     (params of the model, carry, time step [N], key, temperature=1.0)
+             -> (carry, action [N], SelfPlayExtras)
+    exploit: the same without noise, random openings and sampled actions; it has no temperature
     """
 
     init: Callable[[int], SelfPlayCarry]
     act: Callable[..., tuple[SelfPlayCarry, Array, SelfPlayExtras]]
+    exploit: Callable[..., tuple[SelfPlayCarry, Array, SelfPlayExtras]]
 
 
 def make_self_play(
@@ -51,10 +54,11 @@ def make_self_play(
 ) -> SelfPlay:
     """Every action comes from a search with noise at its root.
 
-    With PUCT the first `sampled_plies` actions of an episode are sampled in proportion to visits (temperature
-    1) and later ones are the most visited (Silver et al. 2017, Methods, "Self-play"); a Gumbel search samples
-    its actions itself (Danihelka et al. 2022). With `opening_plies` an episode begins with 0 to so many
-    random actions, their number and they themselves uniform; the extras are those of the search there too.
+    With PUCT the first `sampled_plies` actions of an episode are sampled in proportion to visits^(1 /
+    temperature) and later ones are the most visited (Silver et al. 2017, Methods, "Self-play"); a Gumbel
+    search samples its actions itself (Danihelka et al. 2022). With `opening_plies` an episode begins with 0
+    to so many random actions, their number and they themselves uniform; the extras are those of the search
+    there too.
 
     Args:
         model: model that is searched; it encodes what `env` shows.
@@ -70,27 +74,41 @@ def make_self_play(
         zeros = jnp.zeros(num_envs, jnp.int32)
         return SelfPlayCarry(search.init(num_envs), zeros, zeros - 1, zeros)
 
-    def act(params, carry: SelfPlayCarry, timestep: TimeStep, key: Array):
-        key_encode, key_search, key_move, key_opening = jax.random.split(key, 4)
+    def searched(params, carry: SelfPlayCarry, timestep: TimeStep, key: Array, *, explore: bool):
+        key_encode, key_search = jax.random.split(key)
         trees = search.reset(carry.search, timestep.first)
         ply = jnp.where(timestep.first, 0, carry.ply)
-        episode = carry.episode + timestep.first
         belief = model.encode(params, timestep.observation, key_encode)
-        found, trees = search.run(params, belief, trees, key_search, timestep.legal, explore=True)
-        action, opening = found.action, carry.opening
+        found, trees = search.run(params, belief, trees, key_search, timestep.legal, explore=explore)
+        episode = carry.episode + timestep.first
+        return found, SelfPlayCarry(trees, ply, episode, carry.opening)
+
+    def finish(found: SearchResult, carry: SelfPlayCarry, action: Array, at_random: Array | bool = False):
+        at_random = jnp.broadcast_to(at_random, action.shape)
+        extras = SelfPlayExtras(found.policy, found.value, found.q, carry.episode, at_random)
+        return carry._replace(search=search.advance(carry.search, action), ply=carry.ply + 1), action, extras
+
+    def act(params, carry, timestep: TimeStep, key: Array, temperature: float | Array = 1.0):
+        key_search, key_move, key_opening = jax.random.split(key, 3)
+        found, carry = searched(params, carry, timestep, key_search, explore=True)
+        action, at_random = found.action, False
         if config.policy == "puct":
-            temperature = jnp.where(ply < sampled_plies, 1.0, 0.0)
-            action = sample_by_visits(found.visits, temperature, key_move)
+            warm = jnp.where(carry.ply < sampled_plies, temperature, 0.0)
+            action = sample_by_visits(found.visits, warm, key_move)
         if opening_plies:
             key_length, key_any = jax.random.split(key_opening)
-            lengths = jax.random.randint(key_length, opening.shape, 0, opening_plies + 1)
-            opening = jnp.where(timestep.first, lengths, opening)
+            lengths = jax.random.randint(key_length, carry.opening.shape, 0, opening_plies + 1)
+            carry = carry._replace(opening=jnp.where(timestep.first, lengths, carry.opening))
             anything = sample_by_visits(_legal(timestep, num_actions), 1.0, key_any)
-            action = jnp.where(ply < opening, anything, action)
-        extras = SelfPlayExtras(found.policy, found.value, found.q, episode)
-        return SelfPlayCarry(search.advance(trees, action), ply + 1, episode, opening), action, extras
+            at_random = carry.ply < carry.opening
+            action = jnp.where(at_random, anything, action)
+        return finish(found, carry, action, at_random)
 
-    return SelfPlay(init, act)
+    def exploit(params, carry, timestep: TimeStep, key: Array):
+        found, carry = searched(params, carry, timestep, key, explore=False)
+        return finish(found, carry, found.action)
+
+    return SelfPlay(init, act, exploit)
 
 
 def _legal(timestep: TimeStep, num_actions: int) -> Bool[Array, "N A"]:

@@ -1,20 +1,23 @@
-"""Prioritised replay (Schaul et al. 2016, arXiv 1511.05952): flashbax's sum tree, and importance weights.
+"""Prioritised replay (Schaul et al. 2016, arXiv 1511.05952): draws by priority, and importance weights.
 
 A sequence i with priority p_i is drawn with probability P(i) = p_i^alpha / sum_k p_k^alpha (Eq. 1), and its
 loss is weighted with w_i = (N P(i))^-beta / max_j w_j over the batch (section 3.4).
+
+Draws search in the running sums of all priorities, which are computed anew for each batch. A tree of sums
+that is updated by differences, as flashbax's, drifts in float32 until sequences of priority 0 are drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
-import flashbax
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from imaginax.data.replay import Ring
+from imaginax.data.replay import ring_replay
 from imaginax.types import ConfigError, Replay
 
 
@@ -70,39 +73,66 @@ def prioritised_replay(
     """
     if not 1 <= sequence <= length:
         raise ConfigError(f"sequence ({sequence}) must lie in [1, {length}], the steps that replay keeps")
-    buffer = flashbax.make_prioritised_trajectory_buffer(
-        add_batch_size=num_envs,
-        sample_batch_size=batch,
-        sample_sequence_length=sequence,
-        period=1,
-        min_length_time_axis=sequence,
-        max_length_time_axis=length,
-        priority_exponent=alpha,
-        device=jax.default_backend(),
-    )
+    ring = ring_replay(example, length, num_envs)
 
-    def init() -> PyTree:
-        return buffer.init(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), example))
+    def init() -> _State:
+        return _State(ring.init(), jnp.zeros((num_envs, length)), jnp.ones(()))
 
-    def add(state: Any, items: PyTree) -> PyTree:
-        return buffer.add(state, jax.tree.map(lambda x: x[:, None], items))
+    def add(state: _State, items: PyTree) -> _State:
+        kept = ring.add(state.ring, items)
+        held = ring.data(kept)
+        newest = (held.start + held.count - 1) % length
+        complete = jnp.where(held.count >= sequence, state.largest, 0.0)
+        priorities = state.priorities.at[:, newest].set(0.0)  # its sequence has just begun
+        priorities = priorities.at[:, (newest - sequence + 1) % length].set(complete)
+        return _State(kept, priorities, state.largest)
 
-    def data(state: Any) -> Ring:
-        start = jnp.where(state.is_full, state.current_index, 0)
-        return Ring(state.experience, start, jnp.where(state.is_full, length, state.current_index))
+    def sample(state: _State, key: Array) -> Prioritised:
+        indices = _draw(state.priorities.reshape(-1), key, batch)
+        place, first = indices // length, indices % length
+        steps = (first[:, None] + jnp.arange(sequence)) % length
+        items = jax.tree.map(lambda x: x[place[:, None], steps], ring.data(state.ring).items)
+        drawn = state.priorities.reshape(-1)[indices]
+        return Prioritised(items, indices, importance_weights(drawn, beta))
 
-    def sample(state: Any, key: Array) -> Prioritised:
-        drawn = buffer.sample(state, key)
-        return Prioritised(drawn.experience, drawn.indices, importance_weights(drawn.probabilities, beta))
+    def set_priorities(state: _State, indices: Array, priorities: Array) -> _State:
+        scaled = jnp.asarray(priorities, jnp.float32) ** alpha
+        places = state.priorities.at[indices // length, indices % length].set(scaled)
+        return _State(state.ring, places, jnp.maximum(state.largest, jnp.max(scaled)))
 
-    def lengthen(state: Any) -> PyTree:
-        if jax.tree.leaves(state.experience)[0].shape[1] != length:
-            raise ConfigError("a prioritised replay keeps the length with which its run began")
-        return state
+    replay = Replay(init, add, lambda state: ring.data(state.ring), sample, partial(_lengthen, length))
+    return PrioritisedReplay(replay, set_priorities)
 
-    return PrioritisedReplay(Replay(init, add, data, sample, lengthen), buffer.set_priorities)
+
+class _State(NamedTuple):
+    """Items, the priority^alpha of the sequence that begins at each, and the largest that any has had."""
+
+    ring: PyTree
+    priorities: Float[Array, "N L"]
+    largest: Float[Array, ""]
+
+
+def _lengthen(length: int, state: _State) -> _State:
+    if state.priorities.shape[-1] != length:
+        raise ConfigError("a prioritised replay keeps the length with which its run began")
+    return state
+
+
+def _draw(priorities: Float[Array, "M"], key: Array, batch: int) -> Int[Array, "B"]:
+    """Indices in proportion to priorities, one in each of B equal parts of their sum."""
+    sums = jnp.cumsum(priorities)
+    parts = (jnp.arange(batch) + jax.random.uniform(key, (batch,))) / batch
+    indices = jnp.searchsorted(sums, parts * sums[-1], side="right")
+    highest = jnp.searchsorted(sums, sums[-1])  # where a product that is rounded up to the sum belongs
+    return jnp.minimum(indices, highest).astype(jnp.int32)
 
 
 def importance_weights(probabilities: Float[Array, "B"], beta: float) -> Float[Array, "B"]:
-    """(N P)^-beta over its maximum in the batch, in which N cancels."""
-    return (jnp.min(probabilities) / probabilities) ** beta
+    """(N P)^-beta over its maximum in the batch, in which N and any factor of P cancel.
+
+    The weight is 0 where P is 0, for what rounding alone has drawn.
+    """
+    possible = probabilities > 0
+    lowest = jnp.min(jnp.where(possible, probabilities, jnp.inf))
+    ratio = jnp.where(possible, lowest / jnp.where(possible, probabilities, 1.0), 0.0)
+    return jnp.where(possible, ratio**beta, 0.0)

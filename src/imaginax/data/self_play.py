@@ -29,12 +29,14 @@ class SelfPlayExtras(NamedTuple):
         value: value that the search found, for the player to move.
         q: values of the actions that the search found; -inf for actions without a visit.
         episode: episodes that were played in each environment before this one.
+        at_random: whether the action was drawn at random instead of searched, as in a random opening.
     """
 
     policy: Float[Array, "N A"]
     value: Float[Array, "N"]
     q: Float[Array, "N A"]
     episode: Int[Array, "N"]
+    at_random: Bool[Array, "N"] | bool = False
 
 
 class SelfPlayStep(NamedTuple):
@@ -160,7 +162,12 @@ def self_play_replay(env: Environment, length: int, num_envs: int, packing: Pack
             f"window_plies must be at least {2 * env.spec.max_steps}, two games of {env.spec.name},"
             f" got {length}"
         )
-    return ring_replay(jax.eval_shape(partial(_example, env, packing)), length, num_envs)
+    return ring_replay(empty_self_play_step(env, packing), length, num_envs)
+
+
+def empty_self_play_step(env: Environment, packing: Packing | None = None) -> SelfPlayStep:
+    """Shapes and types of one step, an example for replay; see `recorder`."""
+    return jax.eval_shape(partial(_example, env, packing))
 
 
 def _example(env: Environment, packing: Packing | None = None) -> SelfPlayStep:

@@ -78,6 +78,39 @@ class OptimiserConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class DecayConfig:
+    """An optimiser whose learning rate falls exponentially; the defaults are MuZero's for Atari.
+
+    Attributes:
+        kind: `sgd`, stochastic gradient descent with momentum, as published, or `adam`.
+        learning_rate: learning rate at the beginning.
+        decay_rate: factor of the learning rate for every `decay_updates`.
+        decay_updates: updates for one factor; 0 keeps the learning rate.
+        momentum: momentum of `sgd`.
+        weight_decay: weight c of |theta|^2 in the loss.
+        clip_norm: largest norm of a gradient; 0 for no limit.
+    """
+
+    kind: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = 0.05
+    decay_rate: float = 0.1
+    decay_updates: int = 350_000
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    clip_norm: float = 0.0
+
+    def __post_init__(self):
+        for name, highest in (("momentum", 1.0), ("weight_decay", 1e3), ("clip_norm", 1e6)):
+            if not 0 <= getattr(self, name) < highest:
+                raise ConfigError(f"optimiser.{name} must lie in [0, {highest:g}), got {getattr(self, name)}")
+        for name, highest in (("learning_rate", 1e3), ("decay_rate", 1.0)):
+            if not 0 < getattr(self, name) <= highest:
+                raise ConfigError(f"optimiser.{name} must lie in (0, {highest:g}], got {getattr(self, name)}")
+        if not 0 <= self.decay_updates < 2**31:
+            raise ConfigError(f"optimiser.decay_updates must lie in [0, 2^31), got {self.decay_updates}")
+
+
+@dataclasses.dataclass(frozen=True)
 class AdamConfig:
     """Adam on gradients of bounded norm.
 

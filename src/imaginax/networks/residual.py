@@ -25,7 +25,7 @@ from imaginax.types import ConfigError
 
 Variables = PyTree
 
-_LAST = ("policy", "policy_planes", "value")  # layers without a rectifier after them
+_LAST = ("policy", "policy_planes", "value", "reward")  # layers without a rectifier after them
 
 
 class Network(NamedTuple):
@@ -81,12 +81,12 @@ def make_network(
 
     def init(key: Array) -> Variables:
         shapes = jax.eval_shape(partial(tower.init, train=False), key, jnp.zeros((1, *planes)))
-        return _fresh(shapes, key)
+        return fresh_variables(shapes, key)
 
     return Network(init, apply, train)
 
 
-def _fresh(shapes: Variables, key: Array) -> Variables:
+def fresh_variables(shapes: Variables, key: Array) -> Variables:
     """Variables of given shapes: kernels normal, scales and variances one, the rest zero.
 
     A kernel's variance is 2 / inputs, for the rectifier after it (He et al. 2015, arXiv 1502.01852). Those of

@@ -1,0 +1,59 @@
+"""MuZero learns Nim from nothing but its moves: perfect play, and what each position is worth."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from imaginax.arena.config import EvaluationConfig
+from imaginax.runtime.loop import make_chunk
+from imaginax.systems import muzero
+from imaginax.systems.presets.muzero import ENTRY
+from tests.systems.nim import MATCHES, MOST, NimState, nim, planes
+
+CONFIG = dataclasses.replace(
+    ENTRY.preset("laptop", "tic_tac_toe"),
+    environments=64,
+    warmup=2,
+    chunks=50,
+    chunk_steps=16,
+    updates=40,
+    batch_size=128,
+    window=120,
+    opening_steps=8,
+    evaluation=EvaluationConfig("random", games=2),
+    search=dataclasses.replace(
+        ENTRY.preset("laptop", "tic_tac_toe").search, simulations=12, max_considered=3
+    ),
+    model=dataclasses.replace(ENTRY.preset("laptop", "tic_tac_toe").model, hidden=32, latent=32, blocks=1),
+)
+
+
+@pytest.mark.slow
+def test_it_learns_to_play_perfectly():
+    """Positions with a multiple of four are lost; of the others one move, to the next multiple, wins."""
+    system = muzero.make(CONFIG, nim())
+    state = jax.jit(system.init)(jax.random.key(0))
+    for stage in system.schedule:
+        chunk = jax.jit(make_chunk(system, stage), donate_argnums=0)
+        for index in range(stage.chunks):
+            state, _ = chunk(state, jnp.int32(index))
+    left = jnp.arange(1, MATCHES + 1)
+    states = NimState(left, jnp.zeros_like(left))
+    timestep = state.timestep._replace(
+        observation=states,
+        legal=jnp.arange(MOST) < left[:, None],
+        first=jnp.ones(MATCHES, bool),
+    )
+    assert planes(jax.tree.map(lambda x: x[0], states)).shape == (1, MATCHES + 1, 1)
+    player = system.player(None)
+    params = system.params_of(state.learner)
+    action, _, found = jax.jit(player.move)(params, player.init(MATCHES), timestep, jax.random.key(1))
+    won = np.asarray(left % 4 != 0)
+    np.testing.assert_array_equal((np.asarray(action) + 1)[won], np.asarray(left % 4)[won])
+    value = np.asarray(found.value)
+    assert value[won].min() > 0.5 and value[~won].max() < -0.5
