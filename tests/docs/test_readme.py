@@ -32,6 +32,10 @@ NUMBERS = {
         "| 1 | 6 | 12 | 18 | 23 | 32 | 35 | 40 | 33 | 39 |",
     ),
     "Go 5x5: 146 of 200 against GNU Go": ("alphago_zero.md", "of 200 games 146 are won against level 1"),
+    "tic-tac-toe: loses no game from the empty board": (
+        "muzero.md",
+        "it never loses from the empty board, on either side",
+    ),
     "RMSE 2.1 degrees over 20 missing frames": ("gpdm.md", "| 2.13 | 3.75 |"),
 }
 
@@ -67,7 +71,7 @@ def test_the_table_names_every_system_and_says_what_pages_say():
     table = [line for line in TEXT.splitlines() if line.startswith("| [")]
     pages = {re.search(r"\]\(docs/(\w+)\.md\)", line)[1] for line in table}
     systems = set(registry.SYSTEMS) - {"mpc", "pilco"}  # PILCO's page is that of GP-MPC
-    assert systems <= pages | {"muzero"} and "imaginax train mpc" in TEXT and "| [PILCO]" in TEXT
+    assert systems <= pages and "imaginax train mpc" in TEXT and "| [PILCO]" in TEXT
     for line in table:
         measured = line.split("|")[3].strip()
         assert len(measured.split()) <= 12, line

@@ -77,5 +77,5 @@ class GameAgent:
     step = init
 
     def imagine(self, *_: Any) -> NoReturn:
-        """The world model of a board game is its rules."""
-        raise ConfigError(f"imagine: the model of {self.env} is its rules; use imaginax.make_env")
+        """A board game has no form for this here."""
+        raise ConfigError(f"imagine: {self.env} is a board game, whose rules imaginax.make_env gives")

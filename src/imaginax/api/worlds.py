@@ -151,6 +151,20 @@ def _latent(part: Callable[[Params], Params]) -> Callable[[Trained, int], World]
     return make
 
 
+def _of_muzero(trained: Trained, lane: int) -> World:
+    """Its beliefs do not hold what is seen."""
+    from imaginax.models.muzero.model import make_networks, muzero_model
+
+    env = trained.system.environment
+    model = muzero_model(env, make_networks(env, trained.system.config.model))
+    return World(
+        model,
+        lambda params, memory: params.network,
+        lambda params, memory, observation, key: model.encode(params, observation, key),
+        lambda params, belief: None,
+    )
+
+
 def _seen(system: System, decoded: Array) -> Array:
     """What a decoder gave, in the units of observations; of truth values their probabilities."""
     from imaginax.data.pixels import pixels
@@ -168,4 +182,5 @@ _WORLDS: dict[str, Callable[[Trained, int], World]] = {
     "planet": _latent(lambda params: params),
     "dreamer": _latent(lambda params: params.model),
     "dreamerv2": _latent(lambda params: params.model),
+    "muzero": _of_muzero,
 }
