@@ -23,6 +23,7 @@ CEILINGS = {
     "dreamer": 280,
     "dreamerv2": 310,
     "gp_mpc": 300,
+    "muzero": 220,
     "pilco": 240,
     "planet": 310,
 }

@@ -195,6 +195,7 @@ TINY = MuZeroConfig(
     window=200,
     unroll=3,
     bootstrap=5,
+    opening_steps=10,
     search=SearchConfig("gumbel", simulations=8, values="siblings", discount=0.97, max_considered=2),
     model=MuZeroModelConfig(blocks=1, latent=16, hidden=32, bins=11, largest=2.0),
     optimiser=DecayConfig("adam", 3e-3, decay_updates=0),
