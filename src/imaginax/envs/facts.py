@@ -30,6 +30,7 @@ FACTS = {
     "pets_reacher": Fact("17", "7 in [-20, 20]", 150, "brax"),
     "pets_pusher": Fact("20", "7 in [-2, 2]", 150, "brax"),
     "pendulum": Fact("3", "1 in [-2, 2]", 200),
+    "cartpole": Fact("4", "2 choices", 500),
     "gpmpc_cartpole": Fact("4", "1 in [-10, 10]", 30),
     "gpmpc_double_pendulum": Fact("4", "2 in [-2, 2]", 30),
     "gpmpc_cartpole_wall": Fact("4", "1 in [-10, 10]", 30),
