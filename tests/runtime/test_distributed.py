@@ -66,5 +66,5 @@ def test_devices_that_processes_cannot_share(monkeypatch):
 
 def test_launch_hands_on_the_first_failure(tmp_path, capfd):
     assert distributed.launch(2, ["list"]) == 0
-    assert capfd.readouterr().out.count("environments\n") == 2
+    assert capfd.readouterr().out.count("\nenvironments ") == 2
     assert distributed.launch(2, ["eval", str(tmp_path)]) == 2
