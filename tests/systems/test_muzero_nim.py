@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from imaginax.arena.config import EvaluationConfig
+from imaginax.envs.wrappers import privileged
+from imaginax.models.muzero.model import make_networks, muzero_model
 from imaginax.runtime.loop import make_chunk
 from imaginax.systems import muzero
 from imaginax.systems.presets.muzero import ENTRY
@@ -19,7 +21,7 @@ CONFIG = dataclasses.replace(
     ENTRY.preset("laptop", "tic_tac_toe"),
     environments=64,
     warmup=2,
-    chunks=50,
+    chunks=40,
     chunk_steps=16,
     updates=40,
     batch_size=128,
@@ -29,7 +31,9 @@ CONFIG = dataclasses.replace(
     search=dataclasses.replace(
         ENTRY.preset("laptop", "tic_tac_toe").search, simulations=12, max_considered=3
     ),
-    model=dataclasses.replace(ENTRY.preset("laptop", "tic_tac_toe").model, hidden=32, latent=32, blocks=1),
+    model=dataclasses.replace(
+        ENTRY.preset("laptop", "tic_tac_toe").model, dense=True, hidden=64, latent=32, blocks=1
+    ),
 )
 
 
@@ -52,8 +56,10 @@ def test_it_learns_to_play_perfectly():
     assert planes(jax.tree.map(lambda x: x[0], states)).shape == (1, MATCHES + 1, 1)
     player = system.player(None)
     params = system.params_of(state.learner)
-    action, _, found = jax.jit(player.move)(params, player.init(MATCHES), timestep, jax.random.key(1))
+    action, _, _ = jax.jit(player.move)(params, player.init(MATCHES), timestep, jax.random.key(1))
     won = np.asarray(left % 4 != 0)
     np.testing.assert_array_equal((np.asarray(action) + 1)[won], np.asarray(left % 4)[won])
-    value = np.asarray(found.value)
-    assert value[won].min() > 0.5 and value[~won].max() < -0.5
+    model = muzero_model(privileged(nim()), make_networks(privileged(nim()), CONFIG.model))
+    belief = model.encode(params.network, states, jax.random.key(0))
+    value = np.asarray(model.evaluate(params.network, belief, jax.random.key(0)).value)
+    assert value[won].min() > 0.5 and value[~won].max() < -0.5, value
