@@ -77,7 +77,7 @@ PAPER = {
 # A board of 3 x 3 and outcomes alone: values are the probabilities of loss, draw and win.
 _GAME = MuZeroConfig(
     environments=128,
-    chunks=200,
+    chunks=300,
     chunk_steps=16,
     updates=32,
     batch_size=128,
@@ -99,7 +99,7 @@ _GAME = MuZeroConfig(
         largest=1.0,
         transform=False,
     ),
-    optimiser=DecayConfig("adam", 3e-3, decay_updates=5_000, weight_decay=1e-5),
+    optimiser=DecayConfig("adam", 3e-3, decay_updates=6_000, weight_decay=1e-5),
 )
 
 # Positions of games are many more than in tic-tac-toe: a larger network, and a window to match.
