@@ -77,7 +77,7 @@ PAPER = {
 # A board of 3 x 3 and outcomes alone: values are the probabilities of loss, draw and win.
 _GAME = MuZeroConfig(
     environments=128,
-    chunks=200,
+    chunks=300,
     chunk_steps=16,
     updates=32,
     batch_size=128,
@@ -99,7 +99,7 @@ _GAME = MuZeroConfig(
         largest=1.0,
         transform=False,
     ),
-    optimiser=DecayConfig("adam", 3e-3, decay_updates=5_000, weight_decay=1e-5),
+    optimiser=DecayConfig("adam", 3e-3, decay_updates=6_000, weight_decay=1e-5),
 )
 
 # Positions of games are many more than in tic-tac-toe: a larger network, and a window to match.
@@ -132,17 +132,25 @@ _CONNECT_FOUR = dataclasses.replace(
 _CONTROL = MuZeroConfig(
     env="cartpole",
     environments=32,
-    chunks=150,
+    chunks=300,
     chunk_steps=32,
     updates=32,
     batch_size=128,
-    window=5_000,
-    bootstrap=10,
+    window=10_000,
+    bootstrap=30,
     priority=0.0,
     correction=0.0,
-    search=SearchConfig("gumbel", simulations=16, values="siblings", discount=0.997, c_scale=0.1),
+    sampled_steps=1_000,
+    search=SearchConfig(
+        "puct",
+        simulations=25,
+        first_play="loss",
+        values="tree",
+        discount=0.997,
+        dirichlet_alpha=0.25,
+    ),
     model=MuZeroModelConfig(blocks=1, latent=32, hidden=64, bins=41, largest=20.0),
-    optimiser=DecayConfig("adam", 3e-3, decay_updates=3_000),
+    optimiser=DecayConfig("adam", 3e-3, decay_updates=5_000),
 )
 
 _MINATAR = dataclasses.replace(
@@ -152,6 +160,8 @@ _MINATAR = dataclasses.replace(
     warmup=4,
     chunks=400,
     window=2_000,
+    bootstrap=10,
+    sampled_steps=5_000,
     priority=1.0,
     correction=1.0,
     search=dataclasses.replace(_CONTROL.search, discount=0.99),
@@ -188,7 +198,7 @@ TINY = MuZeroConfig(
     env="diagnostic_chain",
     environments=16,
     warmup=2,
-    chunks=8,
+    chunks=10,
     chunk_steps=32,
     updates=20,
     batch_size=64,
