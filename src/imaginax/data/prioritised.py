@@ -88,11 +88,11 @@ def prioritised_replay(
         return _State(kept, priorities, state.largest)
 
     def sample(state: _State, key: Array) -> Prioritised:
-        indices = _draw(state.priorities.reshape(-1), key, batch)
+        indices = _draw(state.priorities, key, batch)
         place, first = indices // length, indices % length
         steps = (first[:, None] + jnp.arange(sequence)) % length
         items = jax.tree.map(lambda x: x[place[:, None], steps], ring.data(state.ring).items)
-        drawn = state.priorities.reshape(-1)[indices]
+        drawn = state.priorities[place, first]
         return Prioritised(items, indices, importance_weights(drawn, beta))
 
     def set_priorities(state: _State, indices: Array, priorities: Array) -> _State:
@@ -118,13 +118,30 @@ def _lengthen(length: int, state: _State) -> _State:
     return state
 
 
-def _draw(priorities: Float[Array, "M"], key: Array, batch: int) -> Int[Array, "B"]:
-    """Indices in proportion to priorities, one in each of B equal parts of their sum."""
-    sums = jnp.cumsum(priorities)
-    parts = (jnp.arange(batch) + jax.random.uniform(key, (batch,))) / batch
-    indices = jnp.searchsorted(sums, parts * sums[-1], side="right")
-    highest = jnp.searchsorted(sums, sums[-1])  # where a product that is rounded up to the sum belongs
-    return jnp.minimum(indices, highest).astype(jnp.int32)
+def _draw(priorities: Float[Array, "N L"], key: Array, batch: int) -> Int[Array, "B"]:
+    """Indices n L + l in proportion to priorities.
+
+    First the environments n, one in each of B equal parts of the sum of all, then steps l in them: the sum
+    of one environment alone keeps its digits, however many there are.
+    """
+    key_place, key_step = jax.random.split(key)
+    sums = jnp.cumsum(priorities, axis=1)
+    parts = (jnp.arange(batch) + jax.random.uniform(key_place, (batch,))) / batch
+    place = _search(jnp.cumsum(sums[:, -1])[None], jnp.zeros(batch, jnp.int32), parts)
+    step = _search(sums, place, jax.random.uniform(key_step, (batch,)))
+    return place * priorities.shape[1] + step
+
+
+def _search(sums: Float[Array, "N L"], row: Int[Array, "B"], share: Float[Array, "B"]) -> Int[Array, "B"]:
+    """Where the running sums of some rows first pass a share, below 1, of their last one."""
+    length, total = sums.shape[1], sums[row, -1]
+    goal = jnp.minimum(share * total, jnp.nextafter(total, 0.0))  # the product may be rounded up to the sum
+    low, high = jnp.zeros_like(row), jnp.full_like(row, length - 1)
+    for _ in range(length.bit_length()):
+        middle = (low + high) // 2
+        passed = sums[row, middle] > goal
+        low, high = jnp.where(passed, low, middle + 1), jnp.where(passed, middle, high)
+    return jnp.minimum(low, length - 1)
 
 
 def importance_weights(probabilities: Float[Array, "B"], beta: float) -> Float[Array, "B"]:
