@@ -11,13 +11,12 @@ results/benchmarks/dreamer.json, or dreamer_gpu.json on a GPU.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import jax
-from side_by_side import Peer, Program, measure, program, report
+from side_by_side import Program, main, program
 
 from imaginax.learning.actor_critic import adam
 from imaginax.learning.learner import gradient_step
@@ -78,17 +77,5 @@ def programs() -> dict[str, Program]:
     return made
 
 
-def main() -> None:
-    """Measures, prints and writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peer", help="a python that has torch and numpy")
-    options = parser.parse_args()
-    peer = Peer(options.peer, "dreamer_torch.py") if options.peer else None
-    report("dreamer", "PyTorch", options.repeats, measure(programs(), options.repeats, peer))
-    if peer:
-        peer.close()
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, "dreamer", ("PyTorch", "dreamer_torch.py"), programs)

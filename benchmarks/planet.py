@@ -12,12 +12,11 @@ program, then the peer. Prints a table and writes results/benchmarks/planet.json
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 
 import jax
 import jax.numpy as jnp
-from side_by_side import Peer, Program, measure, program, report
+from side_by_side import Program, main, program
 
 from imaginax import envs
 from imaginax.acting import filtering
@@ -97,17 +96,5 @@ def programs() -> dict[str, Program]:
     return made
 
 
-def main() -> None:
-    """Measures, prints and writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peer", help="a python that has mbrl-lib")
-    options = parser.parse_args()
-    peer = Peer(options.peer, "mbrl_planet.py") if options.peer else None
-    report("planet", "mbrl-lib", options.repeats, measure(programs(), options.repeats, peer))
-    if peer:
-        peer.close()
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, "planet", ("mbrl-lib", "mbrl_planet.py"), programs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -101,7 +102,29 @@ def _row(entry: Program, found: list[tuple[float, float, float]]) -> dict[str, A
     }
 
 
-def report(name: str, peer: str, repeats: int, rows: Mapping[str, Mapping[str, Any]]) -> None:
+def main(
+    doc: str | None, name: str, peer: tuple[str, str], programs: Callable[[], Mapping[str, Program]]
+) -> None:
+    """The command line of a benchmark: measures, prints and writes.
+
+    Args:
+        doc: of the script, whose first line says what it measures.
+        name: of the result file.
+        peer: what the other implementation is called, and its script.
+        programs: makes what is measured.
+    """
+    called, script = peer
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peer", metavar="PYTHON", help=f"a python that peers/{script} runs with")
+    options = parser.parse_args()
+    other = Peer(options.peer, script) if options.peer else None
+    _report(name, called, options.repeats, measure(programs(), options.repeats, other))
+    if other:
+        other.close()
+
+
+def _report(name: str, peer: str, repeats: int, rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Prints the table, and writes `results/benchmarks/<name>.json`."""
     print(f"{'':<42}{'seconds':>9}{'of matrix rate':>16}{'steps/s':>9}{peer:>10}{'ratio':>7}")
     for row_name, row in rows.items():

@@ -70,10 +70,8 @@ def _book(env: Environment, planes: Callable | None, plies: int) -> Int[np.ndarr
         state, timestep = jax.tree.map(lambda leaf: leaf[:, -1], (states, timesteps))
         return state if planes is None else jax.vmap(planes)(state), timestep.legal, timestep.last
 
-    with (
-        jax.ensure_compile_time_eval(),
-        jax.transfer_guard("allow"),
-    ):  # even while a guarded program is traced
+    # It may be asked for while a program is traced, under a guard against transfers.
+    with jax.ensure_compile_time_eval(), jax.transfer_guard("allow"):
         moves = np.full((1, plies), -1, np.int32)
         _, legal, _ = _looked_at(look, moves)
         for ply in range(plies):

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe, number
+from imaginax.cli.terminal import Commands, add_lane, complain, describe, number
 
 _ABOUT = """Lists trained agents that come with the package. eval, play and match take agents:NAME where they
 take a run, and so does imaginax.load in Python.
@@ -33,9 +33,7 @@ def add(commands: Commands) -> None:
     )
     agents.add_argument("--pack", type=Path, metavar="RUN", help="a run directory")
     agents.add_argument("--output", type=Path, metavar="DIR", help="with --pack: the folder, a new one")
-    agents.add_argument(
-        "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
-    )
+    add_lane(agents)
     agents.set_defaults(run=run)
 
 

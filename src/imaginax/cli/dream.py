@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe, printing_may_fail, working
+from imaginax.cli.terminal import Commands, add_lane, at_least, complain, describe, printing_may_fail, working
 
 _ABOUT = """Acts as in training, and asks the latent model of the run what it expects to see: it sees the
 beginning of each episode, and then the actions alone. Draws three named rows, truth, model and their
@@ -27,9 +27,7 @@ def add(commands: Commands) -> None:
     dream.add_argument("--episodes", type=at_least(1), default=3, metavar="N", help="beside each other")
     dream.add_argument("--context", type=at_least(1), default=5, metavar="N", help="steps that are seen")
     dream.add_argument("--steps", type=at_least(2), default=50, metavar="N", help="steps in all")
-    dream.add_argument(
-        "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
-    )
+    add_lane(dream)
     dream.add_argument("--seed", type=at_least(0), default=0, metavar="I", help="of the model's chance")
     dream.add_argument("--output", type=Path, metavar="FILE", help="ends in .gif or .png")
     dream.set_defaults(run=run)

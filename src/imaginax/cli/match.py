@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from imaginax.cli.terminal import Commands, at_least, complain, describe, printing_may_fail, working
+from imaginax.cli.terminal import Commands, add_lane, at_least, complain, describe, printing_may_fail, working
 
 _ABOUT = """Lets an agent of a run that learned a board game play matches, and prints what came out: games
 won, drawn and lost, how many of them differ, the score (a draw is half a point) with its 95% interval, and
@@ -53,9 +53,7 @@ def add(commands: Commands) -> None:
         metavar="PLIES",
         help="drawn without replacement before the sides take over, for both colours; default: 2",
     )
-    match.add_argument(
-        "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
-    )
+    add_lane(match)
     match.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="of the matches; default: 0")
     match.add_argument("--output", type=Path, metavar="FILE", help="write the results there as JSON")
     match.set_defaults(run=run)

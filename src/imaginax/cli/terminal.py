@@ -44,6 +44,13 @@ def add_run(parser: argparse.ArgumentParser, *, episodes: str) -> None:
     parser.add_argument("--seed", type=at_least(0), metavar="S", help="of the episodes")
 
 
+def add_lane(parser: argparse.ArgumentParser) -> None:
+    """The option of a command that takes one agent of a run."""
+    parser.add_argument(
+        "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
+    )
+
+
 @contextlib.contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
     """On a terminal a line that says what is done and for how long, gone at the end; elsewhere nothing.

@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imaginax.cli.terminal import Commands, add_run, at_least, complain, describe, printing_may_fail, working
+from imaginax.cli.terminal import (
+    Commands,
+    add_lane,
+    add_run,
+    at_least,
+    complain,
+    describe,
+    printing_may_fail,
+    working,
+)
 
 _ABOUT = """Lets an agent of a run play in its environment, prints each episode's return and length, and draws
 them: as a GIF in real time, or as a film strip where FILE ends in .png. Without --output the run's own
@@ -41,9 +50,7 @@ def add(commands: Commands) -> None:
         epilog=_EPILOG,
     )
     add_run(play, episodes="so many, one after the other")
-    play.add_argument(
-        "--lane", type=at_least(0), metavar="I", help="which of the run's seeds, from 0; default: the best"
-    )
+    add_lane(play)
     play.add_argument("--output", type=Path, metavar="FILE", help="ends in .gif, .png or .svg")
     play.add_argument("--steps", action="store_true", help="print the reward of every step")
     play.add_argument("--protocol", choices=PROTOCOLS, default="gif", help="default: gif")
